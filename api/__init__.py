@@ -1,0 +1,1 @@
+"""A real-time chat API: one ordered log per room, over REST and WebSocket."""

@@ -1,0 +1,1 @@
+"""Tests: unit, server, architecture, and what they share in `tests.support`."""
