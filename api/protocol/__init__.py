@@ -1,0 +1,1 @@
+"""The wire, sans-I/O: no await, no socket, no clock."""

@@ -1,0 +1,73 @@
+"""What services may ask of the store. The guarantees stand here; `tests/contract` checks them on every backend."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from api.domain.errors import ChatError
+from api.domain.events import Event
+from api.domain.models import Message, User
+from api.store.snapshot import Snapshot, Unit
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """One message on its way into the log, and what became of it.
+
+    After the commit exactly one of `message` and `error` is set. `duplicate`: the key was known, and `message` is
+    the message that the first command made.
+    """
+
+    message_id: str
+    room_id: str
+    author: User
+    body: str
+    idempotency_key: str | None
+    at_ms: int = 0
+    message: Message | None = None
+    duplicate: bool = False
+    error: ChatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The events that one job other than a message added to logs, in their order."""
+
+    events: Sequence[Event]
+
+
+Committed = Sequence[Append | Written]
+OnCommitted = Callable[[Committed], None]
+
+
+class Store(Protocol):
+    """The database of one node.
+
+    `write` and `submit` go through one queue: what was asked first is committed first. A transaction that fails or
+    whose outcome is unknown raises ChatError `unavailable`; an idempotency key resolves the retry.
+    """
+
+    async def read(self, query: Callable[[Snapshot], T]) -> T:
+        """Run a query on one consistent snapshot that holds everything acknowledged so far."""
+        ...
+
+    async def write(self, job: Callable[[Unit], T]) -> T:
+        """Run a job alone in the write transaction, and return after the commit and after `on_committed`.
+
+        An exception in the job undoes that job only and is raised here.
+        """
+        ...
+
+    def submit(self, append: Append) -> None:
+        """Queue one message; `on_committed` gets it back after the commit, never before.
+
+        Raises:
+            ChatError: `unavailable`, the queue is full; nothing was queued.
+        """
+        ...
+
+    async def changed_outside(self) -> bool:
+        """Tell whether another process has committed since the last call."""
+        ...
