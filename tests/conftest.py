@@ -1,0 +1,99 @@
+"""Fixtures: server processes, people, rooms."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
+from tests.support.people import Person, new_person
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
+    """Give the server of this worker that has these settings, started at the first call and shared by all tests.
+
+    Tests that end, stop or flood a server take `make_server`. Every log is checked at the end of the run.
+    """
+    pool: dict[frozenset[tuple[str, str]], ServerProcess] = {}
+
+    def get(**env: str) -> ServerProcess:
+        key = frozenset(env.items())
+        if key not in pool:
+            pool[key] = ServerProcess.start(tmp_path_factory.mktemp("shared") / "data", **env)
+        return pool[key]
+
+    yield get
+    codes = [server.terminate() for server in pool.values()]
+    for server in pool.values():
+        server.check_logs()
+    assert codes == [0] * len(codes), "a drained server exits with 0"
+
+
+@pytest.fixture(scope="session")
+def server(server_with: MakeServer) -> ServerProcess:
+    """Give the worker's shared server with default settings (without rate limits); people in it are one test's own."""
+    return server_with()
+
+
+@pytest.fixture
+def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
+    """Start servers of this test's own; they are killed at the end and their logs checked."""
+    started: list[ServerProcess] = []
+
+    def make(**env: str) -> ServerProcess:
+        started.append(ServerProcess.start(tmp_path_factory.mktemp("own") / "data", **env))
+        return started[-1]
+
+    yield make
+    for process in started:
+        process.kill()
+    for process in started:
+        process.check_logs()
+
+
+@pytest_asyncio.fixture
+async def person(request: pytest.FixtureRequest) -> AsyncIterator[MakePerson]:
+    """Make people, who are closed at the end.
+
+    `await person()`, `await person("ada")`, `await person(server=other)`
+    """
+    people: list[Person] = []
+
+    async def make(username: str | None = None, *, server: ServerProcess | None = None) -> Person:
+        host: ServerProcess = server if server is not None else request.getfixturevalue("server")
+        people.append(await new_person(host, username))
+        return people[-1]
+
+    yield make
+    for made in people:
+        await made.close()
+
+
+@pytest.fixture
+def make_room() -> MakeRoom:
+    """Make rooms.
+
+    `await make_room(owner, member, name="tea", visibility="private")`
+    """
+    numbers = itertools.count(1)
+
+    async def make(owner: Person, *members: Person, **fields: object) -> dict[str, Any]:
+        wanted = {"name": f"room {next(numbers)} {secrets.token_hex(4)}", "visibility": "public"} | fields
+        answer = await owner.http.post("/v1/rooms", json=wanted)
+        assert answer.status_code == 201, answer.text
+        room: dict[str, Any] = answer.json()
+        for member in members:
+            added = await owner.http.put(f"/v1/rooms/{room['id']}/members/{member.id}", json={})
+            assert added.status_code == 200, added.text
+        if members:
+            room = (await owner.http.get(f"/v1/rooms/{room['id']}")).json()
+        return room
+
+    return make

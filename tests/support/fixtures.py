@@ -1,0 +1,36 @@
+"""The types of the fixtures in conftest.py."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from tests.support.people import Person
+from tests.support.server import ServerProcess
+
+
+class MakeServer(Protocol):
+    """A fixture that starts servers."""
+
+    def __call__(self, **env: str) -> ServerProcess:
+        """Start a server with these settings (names without CHAT_)."""
+        ...
+
+
+class MakePerson(Protocol):
+    """A fixture that makes people."""
+
+    def __call__(self, username: str | None = None, *, server: ServerProcess | None = None) -> Awaitable[Person]:
+        """Sign up and log in a user, on the shared server if none is given."""
+        ...
+
+
+class MakeRoom(Protocol):
+    """A fixture that makes rooms."""
+
+    def __call__(self, owner: Person, *members: Person, **fields: object) -> Awaitable[dict[str, Any]]:
+        """Create a room of this owner, who adds the members; gives the owner's `Room`.
+
+        `fields` are those of `POST /v1/rooms`; without them the room has a name of its own and is public.
+        """
+        ...
