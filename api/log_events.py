@@ -57,7 +57,7 @@ AUTH_LOGIN_FAILED: Final = _event(
     "auth.login_failed",
     "warning",
     "username client reason",
-    "A login was refused; `reason` is unknown_user, wrong_password or suspended (the client cannot tell the first two).",
+    "A login was refused; `reason` is unknown_user, wrong_password or suspended (the client is told only the last).",
     "Many of one `client` over many names: somebody tries passwords; block the address in front of the server. "
     "Many for one `username`: tell its owner. The limit is CHAT_RATE_LIMIT_LOGIN.",
 )
@@ -71,8 +71,8 @@ AUTH_REFRESH_REUSED: Final = _event(
     "auth.refresh_reused",
     "warning",
     "user_id session_id client",
-    "A refresh token came a second time, after its successor was used: the session was revoked, its sockets closed.",
-    "One of the two holders is a thief, or a client that keeps old tokens. Ask the user; reset the password if in doubt.",
+    "A refresh token came a second time, after its successor was used: the session was revoked.",
+    "One of two holders is a thief, or a client that keeps old tokens. Ask the user; if in doubt, reset the password.",
 )
 AUTH_LOGGED_OUT: Final = _info("auth.logged_out", "user_id session_id", "A user ended the session.")
 AUTH_PASSWORD_CHANGED: Final = _info(

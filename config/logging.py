@@ -1,0 +1,141 @@
+"""One pipeline for every log line: JSON lines on stdout, or readable lines in a terminal.
+
+structlog's events (`api.log_events`) and the lines of the standard library's loggers (uvicorn's among them, as
+`server.log`) pass through the same steps, so an operator's tools see one form. `config.log_lines` renders them.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from typing import Any, Final, Literal, TextIO, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from config import log_lines
+
+LogFormat = Literal["auto", "json", "console"]
+STDLIB_EVENT: Final = "server.log"
+
+# Their lines repeat ours, or hold what no log may hold (the values of SQL parameters, at debug and info).
+_LEAST_LEVELS: Final = {
+    "aiosqlite": logging.WARNING,
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "httpcore2": logging.WARNING,
+    "httpx2": logging.WARNING,
+    "python_multipart": logging.WARNING,
+    "slowapi": logging.ERROR,
+    "sqlalchemy": logging.WARNING,
+    "websockets": logging.WARNING,
+}
+# What uvicorn says about single connections. The first pair holds the query string, and so perhaps a ticket;
+# ws.connected, ws.refused and ws.disconnected say it better. The last one is said of every client that gives up early.
+_UVICORN_NOISE: Final = (
+    '%s - "WebSocket %s" [accepted]',
+    '%s - "WebSocket %s" %d',
+    '%s - "WebSocket %s" 403',
+    "connection open",
+    "connection closed",
+    "ASGI callable returned without completing handshake.",
+)
+
+
+def configure_logging(
+    level: str, log_format: LogFormat = "auto", *, node_id: str = "", stream: TextIO | None = None
+) -> None:
+    """Set up structlog and the standard library's logging for this process; a later call replaces an earlier one.
+
+    Args:
+        level: debug, info, warning or error; libraries are never asked for less than info.
+        log_format: auto is console when the stream is a terminal, else json.
+        node_id: stands in every line, if given.
+        stream: standard output by default.
+    """
+    out = sys.stdout if stream is None else stream
+    console = log_format == "console" or (log_format == "auto" and out.isatty())
+    render: Processor = log_lines.console_renderer(colors=out.isatty()) if console else log_lines.render_json
+    number = logging.getLevelNamesMapping()[level.upper()]
+    steps: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        log_lines.Stamp(node_id),
+        log_lines.structure_exception,
+        log_lines.cut_text,
+        render,
+    ]
+    writer = LineWriter(out)
+    structlog.configure(
+        processors=steps,
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=lambda *_: writer,
+        cache_logger_on_first_use=False,
+    )
+    _take_over_stdlib(max(number, logging.INFO))
+
+
+class LineWriter:
+    """Write whole lines; a reader that went away or a full disk never becomes an error of the program."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        with self._lock:
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except BrokenPipeError:
+                self._discard_rest()
+            except (OSError, ValueError):  # ValueError: the stream is closed
+                pass
+
+    debug = info = warning = error = critical = exception = log = msg
+
+    def _discard_rest(self) -> None:
+        """Point the stream at nothing, or the flush at the interpreter's exit turns the exit code into 120."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+class StdlibHandler(logging.Handler):
+    """Pass a library's log record down structlog's pipeline, as an event `server.log`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if record.name.startswith("uvicorn") and record.msg in _UVICORN_NOISE:
+                return
+            fields: dict[str, Any] = {"logger": record.name, "message": _message(record)}
+            if record.exc_info:
+                fields["exc_info"] = record.exc_info
+            logger = cast("FilteringBoundLogger", structlog.get_logger())
+            logger.log(max(record.levelno // 10 * 10, logging.DEBUG), STDLIB_EVENT, **fields)
+        except Exception:  # noqa: BLE001 - a log line must never break what it tells of
+            self.handleError(record)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - the arguments of a library's careless call do not fit its text
+        text = str(record.msg)
+    return log_lines.without_query(text.strip())
+
+
+def _take_over_stdlib(level: int) -> None:
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, StdlibHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(StdlibHandler())
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name, least in _LEAST_LEVELS.items():
+        logging.getLogger(name).setLevel(max(level, least))
