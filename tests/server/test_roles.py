@@ -1,4 +1,4 @@
-"""Who may do what: every operation, tried by every kind of user, in public and in private rooms, over REST and socket."""
+"""Who may do what: every operation, by every kind of user, in public and in private rooms, over REST and socket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.sockets import Socket
 ROLES: Final = ("owner", "moderator", "member", "outsider", "banned", "admin")
 
 # In a public room. "ok" or the codes that may refuse; "-": the contract does not say, or it is tested elsewhere.
-# A private room answers `not_found` to outsider, banned and admin, whatever they ask; the others are as in a public one.
+# A private room answers `not_found` to outsider, banned and admin, whatever they ask; else it is as a public one.
 REST: Final = """
                        owner      moderator   member      outsider    banned            admin
 read room              ok         ok          ok          ok          ok                ok
@@ -200,7 +200,7 @@ async def test_every_rest_operation_by_every_kind_of_user(
         answer = await OPERATIONS[operation](stage, stage.actors[role])
         if expected == "ok":
             assert answer.is_success, f"{operation} by {role}: {answer.text}"
-            if not answer.request.method == "GET":
+            if answer.request.method != "GET":
                 await stage.put_back()
         else:
             assert answer.is_client_error, f"{operation} by {role}: {answer.status_code}"

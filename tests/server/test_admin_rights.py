@@ -1,0 +1,80 @@
+"""Admins: an owner's rights in public rooms, and no more than anyone's in private ones."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.server.conversation import add, ban, done, log_of, promote, read_room, refused, remove, say, types
+from tests.support.fixtures import MakePerson, MakeRoom
+
+
+@pytest.mark.wire("DELETE /v1/rooms/{room_id}")
+async def test_an_admin_rules_public_rooms_without_being_in_them(person: MakePerson, make_room: MakeRoom) -> None:
+    ada, bob, root = await asyncio.gather(person(), person(), person())
+    await promote(root)
+    room = await make_room(ada, bob)
+    message = await say(bob, room)
+    path = f"/v1/rooms/{room['id']}"
+    assert (await read_room(root, room))["me"] is None
+    assert done(await root.http.patch(path, json={"topic": "tidy"}))["topic"] == "tidy"
+    assert done(await root.http.get(f"{path}/messages"))["items"] == [message]
+    done(await root.http.delete(f"/v1/messages/{message['id']}"), status=204)
+    assert (await add(root, room, bob, "owner"))["role"] == "owner"
+    await remove(root, room, bob)
+    await ban(root, room, bob)
+    log = await log_of(ada, room)
+    assert types(log)[3:] == [
+        *("room.updated", "message.deleted", "member.role_changed"),
+        *("member.removed", "member.banned"),
+    ]
+    assert all(event["actor"] == root.ref for event in log[3:])
+    done(await root.http.delete(path), status=204)
+    refused(await ada.http.get(path), "not_found")
+
+
+@pytest.mark.wire("not_found")
+async def test_an_admin_is_nobody_in_private_rooms(person: MakePerson, make_room: MakeRoom) -> None:
+    ada, bob, root = await asyncio.gather(person(), person(), person())
+    await promote(root)
+    room = await make_room(ada, bob, visibility="private")
+    message = await say(bob, room)
+    path = f"/v1/rooms/{room['id']}"
+    refused(await root.http.get(path), "not_found")
+    refused(await root.http.delete(path), "not_found")
+    refused(await root.http.put(f"{path}/members/{root.id}", json={}), "not_found")
+    refused(await root.http.delete(f"/v1/messages/{message['id']}"), "not_found")
+
+    await add(ada, room, root)
+    refused(await root.http.patch(path, json={"topic": "tidy"}), "forbidden")
+    refused(await root.http.put(f"{path}/bans/{bob.id}", json={}), "forbidden")
+    refused(await root.http.put(f"{path}/members/{root.id}", json={"role": "owner"}), "forbidden")
+    refused(await root.http.delete(f"/v1/messages/{message['id']}"), "forbidden")
+    refused(await root.http.delete(path), "forbidden")
+
+
+@pytest.mark.wire("last_owner")
+async def test_not_even_an_admin_takes_the_last_owner_from_a_room(person: MakePerson, make_room: MakeRoom) -> None:
+    """The last owner can neither leave nor step down; an admin who owns the room is no exception."""
+    root = await person()
+    await promote(root)
+    room = await make_room(root)
+    refused(await root.http.delete(f"/v1/rooms/{room['id']}/members/{root.id}"), "last_owner")
+    refused(await root.http.put(f"/v1/rooms/{room['id']}/members/{root.id}", json={"role": "member"}), "last_owner")
+
+
+@pytest.mark.wire("forbidden")
+async def test_a_demoted_admin_has_no_rights_left(person: MakePerson, make_room: MakeRoom) -> None:
+    ada, root = await asyncio.gather(person(), person())
+    await promote(root)
+    room = await make_room(ada)
+    path = f"/v1/rooms/{room['id']}"
+    done(await root.http.patch(path, json={"topic": "tidy"}))
+    run = await asyncio.to_thread(root.server.run_cli, "user", "demote", root.username)
+    assert run.returncode == 0, run.stderr
+    async with asyncio.timeout(5):
+        answer = await root.http.patch(path, json={"topic": "tidier"})
+        while answer.is_success:
+            answer = await root.http.patch(path, json={"topic": "tidier"})
+    refused(answer, "forbidden")
