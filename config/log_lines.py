@@ -1,6 +1,7 @@
 """The steps a log event passes: time stamp, exception as data, long and dangerous text tamed, rendering."""
 
 import json
+import math
 import re
 import traceback
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """Render one line of JSON that no text in it can break, whatever a client put there."""
     try:
         line = orjson.dumps(event, default=_shown, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, ValueError):  # lone surrogates, integers beyond 64 bits
+    except (TypeError, ValueError):  # integers beyond 64 bits
         line = json.dumps(event, default=_shown, skipkeys=True, separators=(",", ":"))
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
@@ -113,13 +114,15 @@ def _message(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
+    if not text.isascii():
+        text = text.encode(errors="backslashreplace").decode()  # lone surrogates are no JSON elsewhere
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
 def _tame(value: object, depth: int) -> object:
     if isinstance(value, str):
         return _cut(str(value))
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if depth < _DEPTH:
         if isinstance(value, Mapping):
