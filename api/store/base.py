@@ -17,7 +17,7 @@ class Append:
     """One message on its way into the log, and what became of it.
 
     After the commit exactly one of `message` and `error` is set. `duplicate`: the key was known, and `message` is
-    the message that the first command made.
+    the message that the first command made. `submitted_s` is of the monotonic clock.
     """
 
     message_id: str
@@ -25,7 +25,7 @@ class Append:
     author: User
     body: str
     idempotency_key: str | None
-    at_ms: int = 0
+    submitted_s: float = 0.0
     message: Message | None = None
     duplicate: bool = False
     error: ChatError | None = None

@@ -1,12 +1,14 @@
 """The rows as one transaction sees them, and the one transaction that may change them."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from api.domain.events import Event, EventType
-from api.domain.models import Role, RoomInfo, UserRef
+from api.domain.models import Message, Role, RoomInfo, UserRef
 from api.store.log import LogRows
+from api.store.members import MemberRows
 from api.store.rooms import RoomRows
 from api.store.sessions import SessionRows
 from api.store.users import UserRows
@@ -19,6 +21,7 @@ class Snapshot:
         self.users = UserRows(connection)
         self.sessions = SessionRows(connection)
         self.rooms = RoomRows(connection)
+        self.members = MemberRows(connection)
         self.log = LogRows(connection)
 
 
@@ -54,3 +57,11 @@ class Unit(Snapshot):
         event = Event(event_type, room_id, seq, self.now_ms, actor, room=room, user=user, role=role)
         self.events.append(event)
         return event
+
+    def change_message(self, message: Message, event_type: EventType, actor: UserRef) -> Message:
+        """Store an edited or deleted message as given, with the event that says so; return it with its `revision`."""
+        seq = self.rooms.next_seq(message.room_id)
+        message = replace(message, revision=seq)
+        self.log.insert_change(message, event_type, self.now_ms, actor)
+        self.events.append(Event(event_type, message.room_id, seq, self.now_ms, actor, message=message))
+        return message

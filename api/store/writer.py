@@ -1,0 +1,236 @@
+"""Group commit: one thread that takes all that is queued and commits it as one transaction (ADR 2).
+
+Many messages share one fsync, so durability costs little under load. Order is the queue's: what was asked first is
+committed first, messages and other jobs alike.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy
+
+from api import log_events
+from api.domain.errors import ChatError, ErrorCode
+from api.store.append_sqlite import append_messages
+from api.store.base import Append, OnCommitted, Written
+from api.store.snapshot import Unit
+
+T = TypeVar("T")
+
+BATCH_MAX = 500
+QUEUE_MAX = 10_000
+"""Items waiting for the thread; past it the sender is told to come back, and those admitted keep their latency."""
+
+RETRY_AFTER_MS = 1000
+
+
+class _Job:
+    """One write other than a message, and the future that its asker awaits."""
+
+    __slots__ = ("error", "future", "result", "run", "unit")
+
+    def __init__(self, run: Callable[[Unit], Any], future: "asyncio.Future[Any]") -> None:
+        self.run = run
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.unit: Unit | None = None
+
+
+def unavailable() -> ChatError:
+    """Build the answer to a write that may or may not have happened."""
+    return ChatError(ErrorCode.UNAVAILABLE, "The database cannot take this now.", retry_after_ms=RETRY_AFTER_MS)
+
+
+class Writer:
+    """The one writer of a SQLite database.
+
+    Args:
+        connection: opened in another thread, in autocommit mode; this thread alone uses it from now on.
+        on_committed: called on the event loop after each commit, before anyone who waited is woken.
+        observe_commit: called in the thread after each commit with the seconds it took.
+        clock_ms: the time that goes into rows.
+    """
+
+    def __init__(
+        self,
+        connection: sqlalchemy.Connection,
+        *,
+        on_committed: OnCommitted,
+        observe_commit: Callable[[float], None],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        driver_connection = connection.connection.driver_connection
+        assert isinstance(driver_connection, sqlite3.Connection)
+        self._db = driver_connection
+        self._on_committed = on_committed
+        self._observe_commit = observe_commit
+        self._clock_ms = clock_ms
+        self._queue: queue.SimpleQueue[Append | _Job | None] = queue.SimpleQueue()
+        self._depth = 0
+        self._loop = asyncio.get_running_loop()
+        self._data_version: int | None = None
+        self._is_failing = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Commit what is queued, then end the thread."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def submit(self, append: Append) -> None:
+        """Queue one message; see `api.store.base.Store.submit`."""
+        self._admit()
+        self._queue.put(append)
+
+    async def write(self, run: Callable[[Unit], T]) -> T:
+        """Run a job in the write transaction; see `api.store.base.Store.write`."""
+        self._admit()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(_Job(run, future))
+        # A caller that goes away must not take the answer of a commit that happens anyway out of the thread's hands.
+        return await asyncio.shield(future)
+
+    async def changed_outside(self) -> bool:
+        """Compare SQLite's `data_version`, which on this connection moves only when another process commits."""
+        return await self.write(lambda _unit: self._has_moved())
+
+    def _admit(self) -> None:
+        if self._depth >= QUEUE_MAX:
+            raise unavailable()
+        self._depth += 1
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            batch = [item]
+            while len(batch) < BATCH_MAX:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    self._queue.put(None)
+                    break
+                batch.append(following)
+            self._commit(batch)
+            self._loop.call_soon_threadsafe(self._settle, batch)
+
+    def _commit(self, batch: Sequence[Append | _Job]) -> None:
+        started_s = time.monotonic()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            now_ms = self._clock_ms()
+            for run in _runs(batch):
+                if isinstance(run, _Job):
+                    self._run_job(run, now_ms)
+                else:
+                    self._append(run, now_ms)
+            self._db.execute("COMMIT")
+            self._observe_commit(time.monotonic() - started_s)
+            if self._is_failing:
+                self._is_failing = False
+                log_events.STORE_RECOVERED.emit()
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing was committed and everyone must be told
+            self._fail(batch, error)
+
+    def _append(self, run: list[Append], now_ms: int) -> None:
+        try:
+            with _Savepoint(self._db):
+                append_messages(self._db, run, now_ms)
+        except sqlite3.IntegrityError:
+            # One bad message fails alone: each gets a try of its own.
+            for append in run:
+                append.message, append.duplicate, append.error = None, False, None
+                try:
+                    with _Savepoint(self._db):
+                        append_messages(self._db, [append], now_ms)
+                except sqlite3.IntegrityError as error:
+                    log_events.STORE_APPEND_REFUSED.emit(room_id=append.room_id, exc_info=error)
+                    append.message, append.error = None, unavailable()
+
+    def _run_job(self, job: _Job, now_ms: int) -> None:
+        job.unit = Unit(self._connection, now_ms)
+        try:
+            with _Savepoint(self._db):
+                job.result = job.run(job.unit)
+        except sqlalchemy.exc.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to who asked
+            job.error = error
+
+    def _fail(self, batch: Sequence[Append | _Job], error: Exception) -> None:
+        if self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error as failed:
+                log_events.STORE_UNAVAILABLE.emit(exc_info=failed)
+        if not self._is_failing:
+            self._is_failing = True
+            log_events.STORE_UNAVAILABLE.emit(exc_info=error)
+        for item in batch:
+            if isinstance(item, _Job):
+                item.error = unavailable()
+            else:
+                item.message, item.duplicate, item.error = None, False, unavailable()
+
+    def _settle(self, batch: Sequence[Append | _Job]) -> None:
+        self._depth -= len(batch)
+        committed: list[Append | Written] = []
+        for item in batch:
+            if not isinstance(item, _Job):
+                committed.append(item)
+            elif item.error is None and item.unit is not None and item.unit.events:
+                committed.append(Written(item.unit.events))
+        try:
+            self._on_committed(committed)
+        finally:
+            for item in batch:
+                if isinstance(item, _Job) and not item.future.done():
+                    if item.error is not None:
+                        item.future.set_exception(item.error)
+                    else:
+                        item.future.set_result(item.result)
+
+    def _has_moved(self) -> bool:
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        moved = self._data_version is not None and version != self._data_version
+        self._data_version = version
+        return moved
+
+
+class _Savepoint:
+    """A part of the transaction that is undone alone."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("SAVEPOINT item")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and self._db.in_transaction:
+            self._db.execute("ROLLBACK TO item")
+        if self._db.in_transaction:
+            self._db.execute("RELEASE item")
+
+
+def _runs(batch: Sequence[Append | _Job]) -> list[list[Append] | _Job]:
+    runs: list[list[Append] | _Job] = []
+    for item in batch:
+        if isinstance(item, _Job):
+            runs.append(item)
+        elif runs and isinstance(runs[-1], list):
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return runs
