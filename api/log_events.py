@@ -178,6 +178,20 @@ TASK_FAILED: Final = _event(
 NODE_STARTED: Final = _info(
     "node.started", "url host port version environment database", "The server answers requests at `url`."
 )
+NODE_START_FAILED: Final = _event(
+    "node.start_failed",
+    "error",
+    "exception",
+    "The server could not be started; standard error has it in one line, the exit code is 2.",
+    "The line names the reason; where it does not, report the `exception`.",
+)
+NODE_FEW_FILES: Final = _event(
+    "node.few_files",
+    "warning",
+    "limit needed",
+    "This process may open fewer files than CHAT_MAX_CONNECTIONS needs; beyond them new connections fail.",
+    "Raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd, --ulimit of docker), or lower CHAT_MAX_CONNECTIONS.",
+)
 NODE_DRAINING: Final = _info(
     "node.draining", "connections drain_seconds", "SIGTERM came: no new sockets, the open ones are sent away in turns."
 )

@@ -1,0 +1,55 @@
+"""The command `chat`. Whatever is wrong at its start is one line on standard error and exit code 2."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from api.cli import admin, serve
+from api.cli.refusal import Refusal
+from config.settings import SettingsError
+
+BAD_START: Final = 2
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    try:
+        build_cli()()
+    except (Refusal, SettingsError) as error:
+        sys.stderr.write(f"chat: {error}\n")
+        sys.exit(BAD_START)
+    except KeyboardInterrupt:
+        sys.exit(130)  # 128 + SIGINT, as shells count
+
+
+def build_cli() -> typer.Typer:
+    """Put the commands together; each imports what it needs when it runs."""
+    cli = typer.Typer(
+        name="chat",
+        help="A real-time chat API: serve it, look after its data and its users, talk on it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.callback()(_options)
+    cli.command()(serve.serve)
+    cli.command()(admin.migrate)
+    return cli
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("chat-api"))
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
