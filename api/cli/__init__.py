@@ -1,5 +1,6 @@
 """The command `chat`. Whatever is wrong at its start is one line on standard error and exit code 2."""
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -15,6 +16,7 @@ BAD_START: Final = 2
 
 def main() -> None:
     """Run the command line of this process."""
+    os.umask(0o077)  # the database, its backups and the development secret are this user's alone
     try:
         build_cli()()
     except (Refusal, SettingsError) as error:

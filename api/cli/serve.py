@@ -74,9 +74,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 def _url(host: str, port: int) -> str:
     """Name an address that works from this machine: every interface is no address to go to."""
     address = ipaddress.ip_address(host.partition("%")[0])
-    if address.is_unspecified:
-        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
-    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+    if isinstance(address, ipaddress.IPv4Address):
+        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{port}"
+    return f"http://[{'::1' if address.is_unspecified else address}]:{port}"
 
 
 def bind(host: str, port: int) -> socket.socket:
