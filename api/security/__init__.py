@@ -1,0 +1,1 @@
+"""Secrets: how passwords are kept, tokens signed, and one-use secrets made."""

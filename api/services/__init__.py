@@ -1,0 +1,1 @@
+"""What the chat does: authorise, store, then tell who listens. No framework, no SQL."""
