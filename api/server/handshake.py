@@ -1,0 +1,69 @@
+"""The handshake of a WebSocket: what comes too early waits, refusals are problem documents, the log stays clean."""
+
+import asyncio
+import functools
+import logging
+from typing import Any
+
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.http11 import Response
+from websockets.typing import StatusLike
+
+from api.server.refusals import refusal
+
+
+class HandshakeProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, of which a refused or hostile client leaves no line in the log."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.logger = self.conn.logger = _logger()
+        self.conn.debug = False  # its lines hold the request line and all headers, credentials included
+        self.conn.reject = self._reject  # type: ignore[method-assign]
+        self._early = b""
+
+    def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated and not self.handshake_complete:
+            # A client has to wait for the 101 (RFC 6455 §4.1). If it does not, no pong may overtake the answer.
+            self._early += data
+            self.transport.pause_reading()
+            return
+        self.conn.receive_data(data)
+        self.handle_events()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.accept" and self._early and self.handshake_complete:
+            early, self._early = self._early, b""
+            self.transport.resume_reading()
+            self.data_received(early)
+        elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # else uvicorn logs a refusal as an error of the application
+
+    def refuse_handshake(self, status: int) -> None:
+        """Answer a handshake on the server's own account; the application finds the connection closed."""
+        self.conn.send_response(self._reject(status, ""))
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def _reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - it may repeat what was refused
+        """Stand in for the answers of the WebSocket library, which uvicorn uses too."""
+        request = getattr(self, "request", None)
+        return refusal(int(status), request.headers.raw_items() if request is not None else ())
+
+
+@functools.cache
+def _logger() -> logging.Logger:
+    """Give uvicorn's logger without what it says of every connection: that holds the query string."""
+    logger = logging.getLogger("uvicorn.error.websocket")
+    logger.setLevel(logging.WARNING)
+    return logger

@@ -1,0 +1,62 @@
+"""Answers of the server itself, made before any application sees the request."""
+
+import re
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from uuid_utils import uuid7
+from websockets.datastructures import Headers
+from websockets.http11 import Response
+
+from api.domain.errors import ChatError, ErrorCode
+from api.protocol import codec
+from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS, problem, problem_headers
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CODES = {
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_URI_TOO_LONG: ErrorCode.TOO_LARGE,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ErrorCode.TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorCode.INTERNAL_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE: ErrorCode.DRAINING,
+}
+_DETAILS = {
+    ErrorCode.INTERNAL_ERROR: "Something went wrong here.",
+    ErrorCode.DRAINING: "This node is going down; another one will answer.",
+}
+_DRAINING_RETRY_MS = 1000
+
+
+def refusal(status: int, request_headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Build the problem document that answers a handshake with this status and ends the connection.
+
+    Nothing of the request is repeated in it, but for an `X-Request-ID` that is one.
+    """
+    code = _CODES.get(HTTPStatus(status), ErrorCode.BAD_REQUEST)
+    error = ChatError(
+        code,
+        _DETAILS.get(code, "This is no valid WebSocket handshake (RFC 6455, section 4.1)."),
+        status=status if status != SPECS[code].status else None,
+        retry_after_ms=_DRAINING_RETRY_MS if code is ErrorCode.DRAINING else None,
+    )
+    request_id = _request_id(request_headers)
+    body = codec.encode(problem(error, request_id))
+    headers = Headers(
+        {
+            "Date": formatdate(usegmt=True),
+            "Connection": "close",
+            "Content-Length": str(len(body)),
+            "Content-Type": PROBLEM_MEDIA_TYPE,
+            "X-Request-ID": request_id,
+            **problem_headers(error),
+        }
+    )
+    return Response(status, HTTPStatus(status).phrase, headers, body)
+
+
+def _request_id(headers: Iterable[tuple[str, str]]) -> str:
+    for name, value in headers:
+        if name.lower() == "x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value
+    return str(uuid7())
