@@ -1,0 +1,53 @@
+"""Users as others find them, and how they show themselves."""
+
+from api.domain.errors import not_found
+from api.domain.models import User
+from api.services.authentication import Authenticator, Principal
+from api.services.live import LiveSessions
+from api.store.base import Store
+from api.store.snapshot import Unit
+
+
+class Users:
+    """Finds users, and changes what a user says of himself.
+
+    Args:
+        store: holds them.
+        authenticator: is told what to forget.
+        live: shows the change on open sockets.
+    """
+
+    def __init__(self, store: Store, authenticator: Authenticator, live: LiveSessions) -> None:
+        self._store = store
+        self._authenticator = authenticator
+        self._live = live
+
+    async def get(self, user_id: str) -> User:
+        """Find a user by id: also a suspended one, and what is left of a deleted one.
+
+        Raises:
+            ChatError: `not_found`.
+        """
+        user = await self._store.read(lambda rows: rows.users.find(user_id))
+        if user is None:
+            raise not_found("user")
+        return user
+
+    async def find_by_username(self, username: str) -> User | None:
+        """Find a living user by the whole name, in any case."""
+        return await self._store.read(lambda rows: rows.users.find_by_username(username))
+
+    async def set_display_name(self, principal: Principal, display_name: str) -> User:
+        """Change a user's own display name; past messages show it too."""
+
+        def job(unit: Unit) -> User:
+            unit.users.set_display_name(principal.user.id, display_name)
+            user = unit.users.find(principal.user.id)
+            if user is None:
+                raise not_found("user")
+            return user
+
+        user = await self._store.write(job)
+        self._authenticator.invalidate_user(user.id)
+        self._live.refresh_user(user)
+        return user
