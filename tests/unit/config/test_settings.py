@@ -156,7 +156,7 @@ def test_lists_are_split_at_commas_and_brought_to_one_form(monkeypatch: pytest.M
         "capacitor://localhost",
     )
     assert settings.allowed_hosts == ("chat.example.com", "*.example.org", "127.0.0.1", "[::1]")
-    assert settings.trusted_proxies == ("1192.0.2.7/8", "192.0.2.1", "::1")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.1", "::1")
 
 
 def test_words_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
