@@ -227,6 +227,20 @@ STORE_RESTORED: Final = _event(
     "`chat restore` put a backup in place; every room has a new epoch, clients load their rooms anew.",
     "Expected after the command. What was written after the backup is gone.",
 )
+STORE_APPEND_REFUSED: Final = _event(
+    "store.append_refused",
+    "error",
+    "room_id exception",
+    "The database refused one message that had passed every check; its sender got `unavailable`.",
+    "A fault of this program, or a damaged database: run `PRAGMA integrity_check` on a copy, report the `exception`.",
+)
+BROADCAST_FAILED: Final = _event(
+    "broadcast.failed",
+    "error",
+    "room_id user_id exception",
+    "Something committed could not be passed on at once; the 5-second check of all rooms repairs it.",
+    "With store.unavailable: the database. Alone: a fault of this program, report the `exception`.",
+)
 DISPATCHER_REFILLED: Final = _info(
     "dispatcher.refilled",
     "room_id after_seq events",

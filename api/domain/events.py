@@ -49,6 +49,18 @@ class Event:
     role: Role | None = None
     message: Message | None = None
 
+    @classmethod
+    def of_message(cls, message: Message) -> "Event":
+        """Build the event that a new message is."""
+        return cls(
+            EventType.MESSAGE_CREATED,
+            message.room_id,
+            message.seq,
+            message.created_at_ms,
+            message.author,
+            message=message,
+        )
+
     @property
     def joiner(self) -> UserRef | None:
         """Name the user who sees the room from this event on: who joined, or who created it."""

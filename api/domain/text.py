@@ -13,7 +13,9 @@ PASSWORD_CHARS_MAX = 256
 _USERNAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _RESERVED_USERNAME = re.compile(r"deleted-[0-9a-f]{8}", re.IGNORECASE)
 # Space as people mean it. The other "whitespace" of str.strip() (U+001C and friends) is control characters, refused.
-_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and (c in "\t\n\r" or unicodedata.category(c) != "Cc"))
+_SPACE = "".join(
+    c for c in map(chr, range(0x3001)) if c.isspace() and (c in "\t\n\r" or unicodedata.category(c) != "Cc")
+)
 # Controls, surrogates (text that no UTF-8 can carry), and the marks that reorder other people's text on screen.
 _REFUSED_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _REFUSED_BODY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from api.domain.models import Ban, Member, Role, UserRef
 from api.store.tables import bans, departures, members, rooms, users
@@ -29,14 +29,14 @@ class MemberRows:
         """Find one member of a room."""
         statement = _members(room_id).where(members.c.user_id == user_id)
         row = self._connection.execute(statement).first()
-        return None if row is None else _member(*row)
+        return None if row is None else _member(row)
 
     def page(self, room_id: str, *, after_id: str | None, limit: int) -> list[Member]:
         """List members in the order of their users' ids, behind `after_id`."""
         statement = _members(room_id).order_by(members.c.user_id).limit(limit)
         if after_id is not None:
             statement = statement.where(members.c.user_id > after_id)
-        return [_member(*row) for row in self._connection.execute(statement)]
+        return [_member(row) for row in self._connection.execute(statement)]
 
     def add(self, room_id: str, user_id: str, role: Role, *, read_seq: int, now_ms: int) -> None:
         """Add a member; he counts, and his departure is forgotten."""
@@ -150,7 +150,8 @@ class MemberRows:
         if after_id is not None:
             statement = statement.where(bans.c.user_id > after_id)
         return [
-            Ban(UserRef(*row[2:5]), row[0], UserRef(*row[5:8]), row[1]) for row in self._connection.execute(statement)
+            Ban(UserRef(row[2], row[3], row[4]), row[0], UserRef(row[5], row[6], row[7]), row[1])
+            for row in self._connection.execute(statement)
         ]
 
     def _count(self, room_id: str, change: int) -> None:
@@ -172,5 +173,5 @@ def _members(room_id: str) -> Select[tuple[str, str, str, str, int]]:
     )
 
 
-def _member(user_id: str, username: str, display_name: str, role: str, joined_at_ms: int) -> Member:  # the row's order
-    return Member(UserRef(user_id, username, display_name), Role(role), joined_at_ms)
+def _member(row: Row[tuple[str, str, str, str, int]]) -> Member:
+    return Member(UserRef(row[0], row[1], row[2]), Role(row[3]), row[4])

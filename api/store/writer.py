@@ -76,7 +76,7 @@ class Writer:
         self._depth = 0
         self._loop = asyncio.get_running_loop()
         self._data_version: int | None = None
-        self._is_failing = False
+        self._failing_since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -137,9 +137,9 @@ class Writer:
                     self._append(run, now_ms)
             self._db.execute("COMMIT")
             self._observe_commit(time.monotonic() - started_s)
-            if self._is_failing:
-                self._is_failing = False
-                log_events.STORE_RECOVERED.emit()
+            if self._failing_since_s is not None:
+                log_events.STORE_RECOVERED.emit(seconds=round(time.monotonic() - self._failing_since_s, 1))
+                self._failing_since_s = None
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing was committed and everyone must be told
             self._fail(batch, error)
 
@@ -174,8 +174,8 @@ class Writer:
                 self._db.execute("ROLLBACK")
             except sqlite3.Error as failed:
                 log_events.STORE_UNAVAILABLE.emit(exc_info=failed)
-        if not self._is_failing:
-            self._is_failing = True
+        if self._failing_since_s is None:
+            self._failing_since_s = time.monotonic()
             log_events.STORE_UNAVAILABLE.emit(exc_info=error)
         for item in batch:
             if isinstance(item, _Job):

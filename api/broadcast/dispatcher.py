@@ -1,0 +1,196 @@
+"""One room on one node: events in, in any order and more than once; out to the connections in the order of `seq`, once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from api import log_events
+from api.broadcast.base import Connection, Origin
+from api.broadcast.stats import NodeStats
+from api.domain.errors import ChatError
+from api.domain.events import DEPARTURES, Event, EventType
+from api.protocol import frames
+from api.protocol.codec import encode
+
+REFILL_LIMIT = 200
+REFILL_RETRY_S = 0.5
+
+ReadEvents = Callable[[str, int, int], Awaitable[list[Event]]]
+"""Read a room's events: room id, after which `seq`, how many."""
+
+
+class Dispatcher:
+    """Give one room's events to the connections of this node.
+
+    `head` is the last `seq` given to them: at or below it, an event is dropped; the next is delivered; anything
+    beyond shows a hole, which is filled from the store. Hints may be lost, doubled or late. Every connection in the
+    room stands at `head`, so one that joins in a single step of the event loop misses nothing and gets nothing twice.
+
+    Args:
+        origins: who waits for which message of this node; shared by all dispatchers.
+        on_joined: told of each user who joined the room: his connections are let in from outside.
+    """
+
+    def __init__(
+        self,
+        room_id: str,
+        *,
+        read_events: ReadEvents,
+        origins: dict[str, Origin],
+        on_joined: Callable[[str, str], None],
+        stats: NodeStats,
+    ) -> None:
+        self.room_id = room_id
+        self.head = 0
+        self.member_count: int | None = None
+        self.is_active = False
+        self.is_deleted = False
+        self._highest = 0
+        self._connections: dict[Connection, None] = {}
+        self._changed: dict[str, int] = {}
+        self._read_events = read_events
+        self._origins = origins
+        self._on_joined = on_joined
+        self._stats = stats
+        self._refill: asyncio.Task[None] | None = None
+        self._reached: list[tuple[int, asyncio.Future[None]]] = []
+
+    def activate(self, head: int, member_count: int) -> None:
+        """Begin at `head`, which was read after the broker had confirmed the subscription."""
+        self.head = head
+        self.member_count = member_count
+        self.is_active = True
+        if self._highest > head:
+            self.catch_up()
+
+    def deactivate(self) -> None:
+        """End: nobody here is in the room."""
+        self.is_active = False
+        if self._refill is not None:
+            self._refill.cancel()
+        for _seq, reached in self._reached:
+            if not reached.done():
+                reached.set_result(None)
+
+    def offer(self, event: Event) -> None:
+        """Take an event from a commit on this node or from a hint."""
+        self._highest = max(self._highest, event.seq)
+        if not self.is_active or event.seq <= self.head:
+            return
+        if event.seq == self.head + 1:
+            self._deliver(event)
+        else:
+            self.catch_up()
+
+    def notice(self, last_seq: int) -> None:
+        """Learn from the store how long the log is: this heals a lost tail, which no later hint would show."""
+        self._highest = max(self._highest, last_seq)
+        if self.is_active and last_seq > self.head:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Fill the hole above `head` from the store; one filling at a time."""
+        if self._refill is None or self._refill.done():
+            self._refill = asyncio.get_running_loop().create_task(self._fill())
+
+    async def reach(self, seq: int) -> None:
+        """Wait until `head` is at `seq` or beyond, or the dispatcher has ended."""
+        if self.head < seq and self.is_active:
+            reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._reached.append((seq, reached))
+            self.notice(seq)
+            await reached
+
+    def will_deliver_to(self, connection: Connection | None, seq: int) -> bool:
+        """Tell whether the event at `seq` is still to come to this connection."""
+        return self.is_active and seq > self.head and connection in self._connections
+
+    def has_changed(self, user_id: str, seq: int) -> bool:
+        """Tell whether this user's membership has changed above `seq`, as far as delivered here."""
+        return self._changed.get(user_id, 0) > seq
+
+    def forget_changes(self) -> None:
+        """Drop what `has_changed` knows of events that no running join can still ask for."""
+        self._changed.clear()
+
+    def add(self, connection: Connection) -> None:
+        """Let a connection in at `head`."""
+        self._connections[connection] = None
+        connection.room_ids.add(self.room_id)
+
+    def discard(self, connection: Connection) -> None:
+        """Let a connection out."""
+        self._connections.pop(connection, None)
+        connection.room_ids.discard(self.room_id)
+
+    def __contains__(self, connection: Connection) -> bool:
+        """Tell whether a connection gets this room's events."""
+        return connection in self._connections
+
+    def connections(self) -> Iterable[Connection]:
+        """List the connections that get this room's events."""
+        return self._connections
+
+    async def _fill(self) -> None:
+        filled_from = self.head
+        while self._highest > self.head:
+            try:
+                page = await self._read_events(self.room_id, self.head, REFILL_LIMIT)
+            except ChatError:
+                await asyncio.sleep(REFILL_RETRY_S)
+                continue
+            if not page:
+                # A hint ran ahead of what this node can read; the ticker comes back to it.
+                self._highest = self.head
+            for event in page:
+                if event.seq == self.head + 1:
+                    self._deliver(event)
+        self._stats.refills += 1
+        log_events.DISPATCHER_REFILLED.emit(
+            room_id=self.room_id, after_seq=filled_from, events=self.head - filled_from
+        )
+
+    def _deliver(self, event: Event) -> None:
+        self.head = event.seq
+        frame = encode(frames.event_object(event))
+        concerned = event.joiner or event.leaver
+        origin = self._origins.pop(event.message.id, None) if _is_new_message(event) and event.message else None
+        sender = None if origin is None else origin.connection
+        for connection in self._connections:
+            if connection is not sender and (concerned is None or connection.user.id != concerned.id):
+                connection.outbox.push(frame)
+        if origin is not None and event.message is not None:
+            origin.settle(event.message, duplicate=False)
+        self._stats.deliveries += len(self._connections)
+        if concerned is not None:
+            self._member_changed(event, concerned.id)
+        if event.type is EventType.ROOM_DELETED:
+            self._dismiss(list(self._connections), "deleted")
+            self.is_deleted = True
+        self._wake()
+
+    def _member_changed(self, event: Event, user_id: str) -> None:
+        self._changed[user_id] = event.seq
+        self.member_count = None
+        if event.joiner is not None:
+            self._on_joined(user_id, self.room_id)
+        else:
+            theirs = [connection for connection in self._connections if connection.user.id == user_id]
+            self._dismiss(theirs, DEPARTURES[event.type])
+
+    def _dismiss(self, connections: Iterable[Connection], reason: str) -> None:
+        farewell = frames.room_left(self.room_id, reason)
+        for connection in connections:
+            connection.outbox.push(farewell)
+            self.discard(connection)
+
+    def _wake(self) -> None:
+        if self._reached:
+            waiting = self._reached
+            self._reached = [(seq, reached) for seq, reached in waiting if seq > self.head]
+            for seq, reached in waiting:
+                if seq <= self.head and not reached.done():
+                    reached.set_result(None)
+
+
+def _is_new_message(event: Event) -> bool:
+    return event.type is EventType.MESSAGE_CREATED

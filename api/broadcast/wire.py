@@ -1,0 +1,50 @@
+"""The seam between a connection and what carries its bytes."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """What takes a connection's messages; every call comes from the event loop and must not block."""
+
+    def frame_received(self, data: bytes, *, text: bool) -> None:
+        """Take one whole message."""
+
+    def pong_received(self) -> None:
+        """Learn that the peer answered the last ping."""
+
+    def writable_again(self) -> None:
+        """Learn that the transport took what it had."""
+
+    def connection_lost(self, code: int, reason: str) -> None:
+        """Learn, once, that the connection is gone, with the close code seen (1006 if none)."""
+
+
+class Wire(Protocol):
+    """One open socket, seen from the connection; no call waits for the peer."""
+
+    def start(self, sink: Sink) -> None:
+        """Begin, once, after the accept; frames that came before are handed over now, in order."""
+
+    def write(self, payloads: Sequence[bytes]) -> None:
+        """Send each UTF-8 JSON text as one text frame, all of them by one write of the transport."""
+
+    @property
+    def is_writable(self) -> bool:
+        """False while the transport holds more than it wants to."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Hand over no more frames until `resume_reading`."""
+
+    def resume_reading(self) -> None:
+        """Hand over frames again."""
+
+    def ping(self) -> None:
+        """Send a ping; its answer comes as `pong_received`."""
+
+    def close(self, code: int, reason: str, grace_s: float) -> None:
+        """Send a close frame behind what was written; cut the line when the peer has not finished after `grace_s`."""
+
+    def abort(self) -> None:
+        """Cut the line at once, whatever is unsent."""
