@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
-from tests.support.people import Person, new_person
+from tests.support.fixtures import MakePerson, MakeRoom, MakeServer, TokenOf
+from tests.support.people import Person, new_person, plain_token
 from tests.support.server import ServerProcess
 
 
@@ -56,6 +56,19 @@ def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer
         process.kill()
     for process in started:
         process.check_logs()
+
+
+@pytest.fixture(scope="session")
+def token_of() -> TokenOf:
+    """Give an access token of a bystander: for tests that need any user, and change nothing about him."""
+    tokens: dict[str, str] = {}
+
+    def get(server: ServerProcess) -> str:
+        if server.url not in tokens:
+            tokens[server.url] = plain_token(server)
+        return tokens[server.url]
+
+    return get
 
 
 @pytest_asyncio.fixture

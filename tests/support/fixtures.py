@@ -34,3 +34,11 @@ class MakeRoom(Protocol):
         `fields` are those of `POST /v1/rooms`; without them the room has a name of its own and is public.
         """
         ...
+
+
+class TokenOf(Protocol):
+    """A fixture that gives an access token of a user whom no test changes."""
+
+    def __call__(self, server: ServerProcess) -> str:
+        """Give the one of this server; the same at each call."""
+        ...

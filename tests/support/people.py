@@ -138,3 +138,15 @@ async def new_person(server: ServerProcess, username: str | None = None) -> Pers
     person = Person(server, name, password, answer.json(), "", "", http, tokens.json())
     person.use(tokens.json())
     return person
+
+
+def plain_token(server: ServerProcess) -> str:
+    """Sign a user up and log in, from code that is not async; gives the access token."""
+    form = {"username": fresh_username(), "password": fresh_password()}
+    with httpx2.Client(base_url=server.url, timeout=REQUEST_SECONDS, trust_env=False) as http:
+        assert http.post("/v1/auth/signup", json=form).status_code == httpx2.codes.CREATED
+        answer = http.post("/v1/auth/login", data=form)
+    assert answer.status_code == httpx2.codes.OK, answer.text
+    token = str(answer.json()["access_token"])
+    server.keep_secret(token)
+    return token

@@ -89,6 +89,22 @@ async def handshake(
     return await exchange(server, upgrade_request(server, target, [*sent, *headers]))
 
 
+def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked: bool = True) -> bytes:
+    """Write one frame as a client does; `first_bits` are FIN and RSV (0: a fragment that is not the last)."""
+    mask_bit = 0x80 if masked else 0
+    head = bytes([first_bits | opcode])
+    if len(payload) < 126:
+        head += bytes([mask_bit | len(payload)])
+    elif len(payload) < 2**16:
+        head += bytes([mask_bit | 126]) + struct.pack("!H", len(payload))
+    else:
+        head += bytes([mask_bit | 127]) + struct.pack("!Q", len(payload))
+    if masked:
+        mask = secrets.token_bytes(4)
+        payload = mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    return head + payload
+
+
 class RawSocket:
     """An open WebSocket that answers nothing by itself: no pong, no close."""
 
@@ -98,10 +114,19 @@ class RawSocket:
         self.response = response
 
     @classmethod
-    async def open(cls, server: ServerProcess, token: str, *, receive_buffer: int | None = None) -> Self:
+    async def open(
+        cls,
+        server: ServerProcess,
+        token: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        early: Iterable[bytes] = (),
+        receive_buffer: int | None = None,
+    ) -> Self:
         """Upgrade with this access token, which must succeed.
 
-        With `receive_buffer` (bytes) hardly more than that is taken from the network before `frame` asks for it.
+        The texts of `early` are sent as frames in one piece with the request. With `receive_buffer` (bytes) hardly more
+        than that is taken from the network before `frame` asks for it.
         """
         link = sockets.socket()
         link.setblocking(False)  # noqa: FBT003 (the standard library's own signature)
@@ -110,25 +135,15 @@ class RawSocket:
         async with asyncio.timeout(SECONDS):
             await asyncio.get_running_loop().sock_connect(link, ("127.0.0.1", server.port))
             reader, writer = await asyncio.open_connection(sock=link, limit=receive_buffer or 2**21)
-            writer.write(upgrade_request(server, headers=[("Authorization", f"Bearer {token}")]))
+            request = upgrade_request(server, headers=[("Authorization", f"Bearer {token}"), *headers])
+            writer.write(request + b"".join(encode_frame(Opcode.TEXT, text) for text in early))
             response = await read_response(reader)
         assert response.status_code == httpx2.codes.SWITCHING_PROTOCOLS, response.text
         return cls(reader, writer, response)
 
     async def send_frame(self, opcode: int, payload: bytes, *, first_bits: int = 0x80, masked: bool = True) -> None:
         """Send one frame; `first_bits` are FIN and RSV (0: a fragment that is not the last)."""
-        mask_bit = 0x80 if masked else 0
-        head = bytes([first_bits | opcode])
-        if len(payload) < 126:
-            head += bytes([mask_bit | len(payload)])
-        elif len(payload) < 2**16:
-            head += bytes([mask_bit | 126]) + struct.pack("!H", len(payload))
-        else:
-            head += bytes([mask_bit | 127]) + struct.pack("!Q", len(payload))
-        if masked:
-            mask = secrets.token_bytes(4)
-            payload = mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-        await self.send_bytes(head + payload)
+        await self.send_bytes(encode_frame(opcode, payload, first_bits=first_bits, masked=masked))
 
     async def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are."""

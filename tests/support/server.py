@@ -232,8 +232,9 @@ class ServerProcess:
             self.kill()
             raise AssertionError(f"the server did not end within {EXIT_SECONDS} s of SIGTERM\n{self._tail()}") from None
 
-    def restart(self) -> None:
-        """Start again on the same folder and port; a server that still runs is ended by SIGTERM first."""
+    def restart(self, **env: str) -> None:
+        """Start again on the same folder and port, `env` changed; one that still runs is ended by SIGTERM first."""
         if self.is_running:
             self.terminate()
+        self._env |= env
         self._launch()

@@ -1,0 +1,189 @@
+"""Access tokens: the server believes those that it signed, whole, now, and for a session that lives."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jose import jwt
+
+from tests.server.conversation import NOBODY, done
+from tests.support.fixtures import MakePerson, MakeServer, TokenOf
+from tests.support.forging import Forge, encode
+from tests.support.people import http_client
+from tests.support.problems import check_problem
+from tests.support.raw import handshake
+from tests.support.server import ServerProcess
+
+SECRET = "a secret of the tests, 32 bytes or more of it"
+
+Making = Callable[[Forge], str]
+
+
+@pytest.fixture
+def keyed(server_with: MakeServer) -> ServerProcess:
+    """Give a server whose signing secret the test knows."""
+    return server_with(SECRET_KEYS=SECRET)
+
+
+@pytest.fixture
+def forge(keyed: ServerProcess, token_of: TokenOf) -> Forge:
+    """Give a forge that knows the secret and a good token."""
+    return Forge(SECRET, token_of(keyed))
+
+
+async def check_refused(server: ServerProcess, token: str, code: str = "invalid_token") -> None:
+    """Assert that REST and the handshake both refuse this token."""
+    async with http_client(server) as http:
+        response = await http.get("/v1/users/me", headers=[(b"Authorization", b"Bearer " + token.encode("latin-1"))])
+        document = check_problem(response, 401, code)
+        assert token not in document["detail"]
+    check_problem(await handshake(server, token=token), 401, code)
+
+
+async def test_a_token_made_again_from_its_parts_is_believed(keyed: ServerProcess, forge: Forge) -> None:
+    """Without this the refusals below would prove nothing."""
+    async with http_client(keyed, forge.sign()) as http:
+        assert done(await http.get("/v1/users/me"))["id"] == forge.claims["sub"]
+    assert (await handshake(keyed, token=forge.sign())).status_code == 101
+
+
+FORGERIES: dict[str, Making] = {
+    "algorithm none": lambda forge: forge.unsigned("none"),
+    "algorithm nOnE": lambda forge: forge.unsigned("nOnE"),
+    "algorithm empty": lambda forge: forge.unsigned(""),
+    "algorithm null": lambda forge: forge.unsigned(None),
+    "algorithm a list": lambda forge: forge.sign(header={"alg": ["HS256"]}),
+    "algorithm missing": lambda forge: forge.sign(without="alg"),
+    "no signature": lambda forge: forge.sign().rpartition(".")[0] + ".",
+    "signature cut": lambda forge: forge.sign()[:-4],
+    "HS384": lambda forge: forge.sign(header={"alg": "HS384"}, digest="sha384"),
+    "HS512": lambda forge: forge.sign(header={"alg": "HS512"}, digest="sha512"),
+    "RS256": lambda forge: jwt.encode(forge.claims, _rsa_pem(), "RS256", {"typ": "at+jwt", "kid": forge.header["kid"]}),
+    "ES256": lambda forge: jwt.encode(forge.claims, _ec_pem(), "ES256", {"typ": "at+jwt", "kid": forge.header["kid"]}),
+    "another secret": lambda forge: forge.sign(secret="x" * 48),
+    "no secret": lambda forge: forge.sign(secret=""),
+    "the kid as secret": lambda forge: forge.sign(secret=forge.header["kid"]),
+    "kid missing": lambda forge: forge.sign(without="kid"),
+    "kid unknown": lambda forge: forge.sign(header={"kid": "0"}),
+    "kid a path": lambda forge: forge.sign(header={"kid": "../../../../dev/null"}, secret=""),
+    "kid an URL": lambda forge: forge.sign(header={"kid": "https://evil.example/key"}),
+    "kid a number": lambda forge: forge.sign(header={"kid": 1}),
+    "kid a list": lambda forge: forge.sign(header={"kid": [forge.header["kid"]]}),
+    "typ JWT": lambda forge: forge.sign(header={"typ": "JWT"}),
+    "typ missing": lambda forge: forge.sign(without="typ"),
+    "typ of a refresh token": lambda forge: forge.sign(header={"typ": "rt+jwt"}),
+    "a critical extension": lambda forge: forge.sign(header={"crit": ["exp"], "b64": False}),
+    "a key of its own": lambda forge: forge.sign(
+        header={"jwk": {"kty": "oct", "k": encode(b"x" * 48)}}, secret="x" * 48
+    ),
+    "a key elsewhere": lambda forge: forge.sign(header={"jku": "https://evil.example/jwks"}, secret="x" * 48),
+    "iss wrong": lambda forge: forge.sign(claims={"iss": "evil"}),
+    "aud wrong": lambda forge: forge.sign(claims={"aud": "evil"}),
+    "aud empty": lambda forge: forge.sign(claims={"aud": []}),
+    "aud null": lambda forge: forge.sign(claims={"aud": None}),
+    "sub of nobody": lambda forge: forge.sign(claims={"sub": NOBODY}),
+    "sub a number": lambda forge: forge.sign(claims={"sub": 1}),
+    "sub null": lambda forge: forge.sign(claims={"sub": None}),
+    "sub hostile": lambda forge: forge.sign(claims={"sub": "' OR 1=1 --"}),
+    "sid a list": lambda forge: forge.sign(claims={"sid": [forge.claims["sid"]]}),
+    "sid hostile": lambda forge: forge.sign(claims={"sid": "\u0000"}),
+    "jti null": lambda forge: forge.sign(claims={"jti": None}),
+    "exp text": lambda forge: forge.sign(claims={"exp": "tomorrow"}),
+    "exp digits in text": lambda forge: forge.sign(claims={"exp": str(forge.claims["exp"])}),
+    "exp a list": lambda forge: forge.sign(claims={"exp": [forge.claims["exp"]]}),
+    "exp null": lambda forge: forge.sign(claims={"exp": None}),
+    "exp true": lambda forge: forge.sign(claims={"exp": True}),
+    "exp infinite": lambda forge: forge.sign(claims={"exp": float("inf")}),
+    "exp no number": lambda forge: forge.sign(claims={"exp": float("nan")}),
+    "exp huge": lambda forge: forge.sign(claims={"exp": 10**400}),
+    "iat text": lambda forge: forge.sign(claims={"iat": "yesterday"}),
+    "claims a list": lambda forge: forge.sign_bytes(_json(forge.header), b"[]"),
+    "claims no JSON": lambda forge: forge.sign_bytes(_json(forge.header), b"x"),
+    "claims no UTF-8": lambda forge: forge.sign_bytes(_json(forge.header), b"\xff\xfe"),
+    "header a list": lambda forge: forge.sign_bytes(b"[]", _json(forge.claims)),
+    "header nested": lambda forge: forge.sign_bytes(b"[" * 1_000, _json(forge.claims)),
+    "header nested in a field": lambda forge: forge.sign_bytes(
+        _json(forge.header)[:-1] + b', "x": ' + b"[" * 1_000 + b"]" * 1_000 + b"}", _json(forge.claims)
+    ),
+    "claims nested": lambda forge: forge.sign_bytes(_json(forge.header), b'{"sub": ' * 300 + b"1" + b"}" * 300),
+    "longer than any": lambda forge: forge.sign(claims={"padding": "x" * 4_500}),
+    "two parts": lambda forge: ".".join(forge.sign().split(".")[:2]),
+    "four parts": lambda forge: forge.sign() + ".x",
+    "five parts": lambda forge: "a.b.c.d.e",
+    "no ASCII": lambda forge: "ÿ" + forge.sign()[1:],
+    "padding": lambda forge: forge.sign() + "=",
+    "a blank": lambda forge: forge.sign().replace(".", " .", 1),
+    "dots": lambda forge: "..",
+}
+
+
+@pytest.mark.wire("invalid_token")
+@pytest.mark.parametrize("how", FORGERIES)
+async def test_a_forged_token_is_invalid(keyed: ServerProcess, forge: Forge, how: str) -> None:
+    await check_refused(keyed, FORGERIES[how](forge))
+
+
+@pytest.mark.wire("invalid_token")
+@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "jti", "iat", "exp"])
+async def test_every_claim_is_required(keyed: ServerProcess, forge: Forge, claim: str) -> None:
+    await check_refused(keyed, forge.sign(without=claim))
+
+
+@pytest.mark.wire("token_expired")
+async def test_a_token_has_expired_from_its_very_second_on(keyed: ServerProcess, forge: Forge) -> None:
+    for exp in (int(time.time()), 1):
+        claims = {"exp": exp, "iat": exp - 1}
+        await check_refused(keyed, forge.sign(claims=claims), "token_expired")
+        await check_refused(keyed, forge.sign(claims=claims, secret="x" * 48))
+
+
+async def test_the_user_of_a_token_is_that_of_its_session(
+    keyed: ServerProcess, forge: Forge, person: MakePerson
+) -> None:
+    eve = await person(server=keyed)
+    await check_refused(keyed, forge.sign(claims={"sub": eve.id}))
+
+
+@pytest.mark.wire("session_revoked")
+async def test_a_session_that_never_was_is_none(keyed: ServerProcess, forge: Forge) -> None:
+    async with http_client(keyed, forge.sign(claims={"sid": NOBODY})) as http:
+        response = await http.get("/v1/users/me")
+    assert response.json()["code"] in {"session_revoked", "invalid_token"}
+    check_problem(response, 401, response.json()["code"])
+
+
+async def test_after_a_change_of_secrets_old_tokens_live_as_long_as_their_secret_is_listed(
+    make_server: MakeServer, person: MakePerson
+) -> None:
+    old, new = secrets.token_hex(24), secrets.token_hex(24)
+    server = make_server(SECRET_KEYS=old)
+    server.keep_secret(old, new)
+    ada = await person(server=server)
+    server.restart(SECRET_KEYS=f"{new},{old}")
+    assert (await ada.http.get("/v1/users/me")).status_code == 200
+    fresh = await ada.login()
+    assert jwt.get_unverified_header(fresh["access_token"])["kid"] != Forge(old, ada.access_token).header["kid"]
+    server.restart(SECRET_KEYS=new)
+    await check_refused(server, ada.access_token)
+    async with http_client(server, fresh["access_token"]) as http:
+        assert (await http.get("/v1/users/me")).status_code == 200
+
+
+def _json(value: dict[str, object]) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _rsa_pem() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _ec_pem() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
