@@ -8,7 +8,7 @@ from api import log_events
 from api.domain.errors import ChatError, ErrorCode, forbidden
 from api.domain.events import EventType
 from api.domain.models import Role, User, UserRole, UserStatus
-from api.domain.text import clean_username, is_reserved_username, name_key
+from api.domain.text import is_reserved_username, name_key
 from api.protocol.problems import CloseCode
 from api.rate_limiter import RateLimiter, Rule, address_key, rate_limited
 from api.security.passwords import PasswordPolicy, Passwords
@@ -16,6 +16,7 @@ from api.services.authentication import Authenticator, Principal
 from api.services.failed_logins import FailedLogins
 from api.services.live import LiveSessions
 from api.services.sessions import Issued, Sessions, TokenPair
+from api.services.users import username_or_none
 from api.store.base import Store
 from api.store.snapshot import Snapshot, Unit
 
@@ -97,7 +98,7 @@ class Accounts:
             ChatError: `rate_limited`, `invalid_credentials`, `account_suspended` (to the right password only),
                 `unavailable`.
         """
-        name = _username_or_none(username)
+        name = username_or_none(username)
         async with self._failed_logins.attempt(name_key(name or ""), address):
             account = None
             if name is not None:
@@ -234,13 +235,6 @@ def _still_holds(unit: Unit, user_id: str, verified_hash: str | None, *, status:
         raise _wrong_credentials(status)
     if account.status is UserStatus.SUSPENDED:
         raise ChatError(ErrorCode.ACCOUNT_SUSPENDED, "This account is suspended.")
-
-
-def _username_or_none(text: str) -> str | None:
-    try:
-        return clean_username(text)
-    except ValueError:
-        return None
 
 
 def _wrong_credentials(status: int | None = None) -> ChatError:

@@ -177,7 +177,7 @@ class Sessions:
         unit.sessions.set_refresh_state(digest, RefreshState.SPENT)
         refresh = tickets.mint()
         unit.sessions.insert_refresh_token(refresh.digest, token.session_id, unit.now_ms, parent_hash=digest)
-        unit.sessions.touch(token.session_id, unit.now_ms, expires_at_ms=unit.now_ms + self._life_ms)
+        unit.sessions.extend(token.session_id, unit.now_ms, unit.now_ms + self._life_ms)
         return Issued(token.session_id, record.user.id, refresh)
 
     def _end(self, session_ids: list[str]) -> None:

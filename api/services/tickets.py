@@ -15,8 +15,6 @@ class Tickets:
     Args:
         store: holds their hashes.
         authenticator: says whether the session behind a ticket still lives.
-        check_handshake: raises what a handshake of this principal would be refused with now (`connection_limit`,
-            `draining`).
         clock_ms: the time in milliseconds since the epoch.
         life_seconds: of a ticket.
     """
@@ -26,23 +24,16 @@ class Tickets:
         store: Store,
         authenticator: Authenticator,
         *,
-        check_handshake: Callable[[Principal], None],
         clock_ms: Callable[[], int],
         life_seconds: int,
     ) -> None:
         self._store = store
         self._authenticator = authenticator
-        self._check_handshake = check_handshake
         self._clock_ms = clock_ms
         self.life_seconds = life_seconds
 
     async def issue(self, principal: Principal) -> str:
-        """Make a ticket for the session and up to the expiry of the token that asks.
-
-        Raises:
-            ChatError: what the handshake would be refused with.
-        """
-        self._check_handshake(principal)
+        """Make a ticket for the session and up to the expiry of the token that asks."""
         token = tickets.mint()
         ticket = Ticket(principal.session_id, principal.expires_at_ms, self._clock_ms() + self.life_seconds * 1000)
         await self._store.write(lambda unit: unit.sessions.insert_ticket(token.digest, ticket))

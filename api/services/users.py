@@ -2,6 +2,7 @@
 
 from api.domain.errors import not_found
 from api.domain.models import User
+from api.domain.text import clean_username
 from api.services.authentication import Authenticator, Principal
 from api.services.live import LiveSessions
 from api.store.base import Store
@@ -35,7 +36,10 @@ class Users:
 
     async def find_by_username(self, username: str) -> User | None:
         """Find a living user by the whole name, in any case."""
-        return await self._store.read(lambda rows: rows.users.find_by_username(username))
+        name = username_or_none(username)
+        if name is None:
+            return None
+        return await self._store.read(lambda rows: rows.users.find_by_username(name))
 
     async def set_display_name(self, principal: Principal, display_name: str) -> User:
         """Change a user's own display name; past messages show it too."""
@@ -51,3 +55,11 @@ class Users:
         self._authenticator.invalidate_user(user.id)
         self._live.refresh_user(user)
         return user
+
+
+def username_or_none(text: str) -> str | None:
+    """Return the text as the username it may be; None: nobody can be called so."""
+    try:
+        return clean_username(text)
+    except ValueError:
+        return None

@@ -120,12 +120,21 @@ class SessionRows:
         condition = sessions.c.user_id == user_id
         return self._revoke(condition if keep is None else condition & (sessions.c.id != keep), now_ms)
 
-    def touch(self, session_id: str, last_used_at_ms: int, *, expires_at_ms: int | None = None) -> None:
-        """Note that a session is used, and how much longer it lives thereby."""
-        values = {"last_used_at_ms": last_used_at_ms}
-        if expires_at_ms is not None:
-            values["expires_at_ms"] = expires_at_ms
-        self._connection.execute(update(sessions).where(sessions.c.id == session_id).values(values))
+    def touch(self, session_id: str, last_used_at_ms: int) -> None:
+        """Note when a session was used, unless it was used later."""
+        self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id, sessions.c.last_used_at_ms < last_used_at_ms)
+            .values(last_used_at_ms=last_used_at_ms)
+        )
+
+    def extend(self, session_id: str, now_ms: int, expires_at_ms: int) -> None:
+        """Let a session live on, as it is used now."""
+        self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id)
+            .values(last_used_at_ms=now_ms, expires_at_ms=expires_at_ms)
+        )
 
     def insert_refresh_token(
         self, token_hash: bytes, session_id: str, now_ms: int, *, parent_hash: bytes | None = None

@@ -1,0 +1,78 @@
+"""How often somebody may ask. The HTTP door is slowapi's decorator.
+
+Only the decorator: slowapi's middleware lets every included route through unlimited. It runs behind the dependencies,
+so that it knows the user, and before the handler, so before any effect.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from limits import RateLimitItem
+from slowapi import Limiter
+from slowapi.errors import RateLimitExceeded
+from starlette.requests import Request
+
+from api import log_events
+from api.domain.errors import ChatError
+from api.rate_limiter import Rule, address_key, rate_limited
+
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+_SCOPE = "rest"
+
+
+class _Limiter(Limiter):
+    """Takes its settings from its arguments: not from RATELIMIT_* in the environment, where `false` counts as true."""
+
+    def get_app_config(self, key: str, default_value: Any = None) -> Any:  # noqa: ANN401, ARG002 - the library's
+        """Return the default."""
+        return default_value
+
+
+class HttpLimits:
+    """One budget for all REST requests of a user, or of an address where nobody is logged in.
+
+    Args:
+        rule: in the syntax of `limits`.
+        is_enabled: False lets everything in.
+    """
+
+    def __init__(self, rule: str, *, is_enabled: bool) -> None:
+        self._rule = rule
+        self.limiter = _Limiter(
+            key_func=_requester,
+            enabled=is_enabled,
+            strategy="fixed-window",
+            storage_uri="memory://",
+            storage_options={},  # the library's default is one dict for all limiters
+            key_style="endpoint",
+        )
+        # It would tell of each refusal in words of its own, beside rate_limit.exceeded.
+        self.limiter.logger.setLevel(logging.ERROR)
+
+    def limit(self, handler: HandlerT) -> HandlerT:
+        """Make a route's handler count; it must have a parameter `request`, and a name that no other handler has."""
+        limited: HandlerT = self.limiter.shared_limit(self._rule, scope=_SCOPE)(handler)
+        return limited
+
+    def refusal(self, request: Request, _exceeded: RateLimitExceeded) -> ChatError:
+        """Build the answer to one request too many."""
+        item: RateLimitItem
+        item, key = request.state.view_rate_limit
+        reset_s, _ = self.limiter.limiter.get_window_stats(item, *key)
+        client = request.client.host if request.client else ""
+        log_events.RATE_LIMIT_EXCEEDED.emit(
+            limit="rest", user_id=getattr(request.state, "user_id", None), client=client
+        )
+        now_s = time.time()  # the clock that the library's windows go by
+        wait_ms = max(1, round((reset_s - now_s) * 1000))
+        return rate_limited(Rule(item.amount, item.get_expiry()), wait_ms, now_s=now_s)
+
+
+def _requester(request: Request) -> str:
+    user_id = getattr(request.state, "user_id", None)
+    if user_id is not None:
+        return f"user:{user_id}"
+    return f"address:{address_key(request.client.host if request.client else '')}"

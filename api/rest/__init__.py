@@ -1,0 +1,1 @@
+"""The REST routes, with their request and response models."""

@@ -1,0 +1,132 @@
+"""What REST bodies look like: the shared models and the fields that several routes take.
+
+Handlers answer with the objects of `api.protocol.frames`; these models document them in OpenAPI, and hold them to it.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from api.domain.errors import ErrorCode
+from api.domain.text import (
+    DISPLAY_NAME_CHARS,
+    PASSWORD_CHARS_MAX,
+    USERNAME_CHARS,
+    check_password,
+    clean_display_name,
+    clean_username,
+)
+from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def canonical_id(text: str) -> str:
+    """Return an id in the one form it has in the house; raises ValueError for what is no id."""
+    lowered = text.lower()
+    if not _UUID.fullmatch(lowered):
+        raise ValueError("must be a UUID")
+    return lowered
+
+
+def _text(shortest: int, longest: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "minLength": shortest, "maxLength": longest})
+
+
+Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Username = Annotated[str, AfterValidator(clean_username), _text(*USERNAME_CHARS)]
+DisplayName = Annotated[str, AfterValidator(clean_display_name), _text(*DISPLAY_NAME_CHARS)]
+Password = Annotated[str, AfterValidator(check_password), Field(repr=False), _text(1, PASSWORD_CHARS_MAX)]
+
+
+class RequestBody(BaseModel):
+    """A request's fields: one that is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class User(BaseModel):
+    """An account as everyone may see it."""
+
+    id: Id
+    username: str
+    display_name: str
+    role: Literal["user", "admin"]
+    created_at: Timestamp
+
+
+class UserRef(BaseModel):
+    """A user as others see them in events and messages, named as they are now."""
+
+    id: Id
+    username: str
+    display_name: str
+
+
+class FieldProblem(BaseModel):
+    """One refused field: where it stands, why in words, and why in a word."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Problem(BaseModel):
+    """What every refusal looks like (RFC 9457); `code` is what programs go by."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: ErrorCode
+    request_id: str
+    retryable: bool
+    retry_after_ms: int | SkipJsonSchema[None] = None
+    errors: list[FieldProblem] | SkipJsonSchema[None] = None
+
+
+_ALWAYS = (ErrorCode.VALIDATION_ERROR, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL_ERROR, ErrorCode.UNAVAILABLE)
+_WITH_USER = (
+    ErrorCode.MISSING_TOKEN,
+    ErrorCode.INVALID_TOKEN,
+    ErrorCode.TOKEN_EXPIRED,
+    ErrorCode.SESSION_REVOKED,
+    ErrorCode.ACCOUNT_SUSPENDED,
+)
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+
+
+def problems(
+    *codes: ErrorCode, with_user: bool = True, with_status: Mapping[ErrorCode, int] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Document what a route refuses, beside what every route may.
+
+    Args:
+        codes: of this route.
+        with_user: the route needs a token.
+        with_status: codes that this route answers with a status other than their own.
+    """
+    statuses = {code: SPECS[code].status for code in (*codes, *_ALWAYS, *(_WITH_USER if with_user else ()))}
+    by_status: dict[int, list[str]] = {}
+    for code, status in sorted((statuses | dict(with_status or {})).items(), key=lambda item: item[1]):
+        by_status.setdefault(status, []).append(code.value)
+    return {
+        status: {
+            "description": f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{name}`" for name in names),
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": _PROBLEM_REF}},
+        }
+        for status, names in by_status.items()
+    }
+
+
+def add_problem_schema(document: dict[str, Any]) -> None:
+    """Put `Problem` into an OpenAPI document: no route returns it, so FastAPI does not see it."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(schema.pop("$defs", {}))
+    schemas["Problem"] = schema
