@@ -217,13 +217,6 @@ STORE_UNAVAILABLE: Final = _event(
     "Look at the disk: full, read-only, gone? `/readyz` tells when it works again, as does store.recovered.",
 )
 STORE_RECOVERED: Final = _info("store.recovered", "", "The database works again.")
-STORE_APPEND_REFUSED: Final = _event(
-    "store.append_refused",
-    "error",
-    "room_id exception",
-    "The database took a batch of messages but for this one; its sender got `unavailable`, the others are committed.",
-    "A fault of this program: report it with the `exception`.",
-)
 STORE_MIGRATED: Final = _info(
     "store.migrated", "revision", "The database was made, or brought to the schema of `revision`."
 )
@@ -253,13 +246,6 @@ DISPATCHER_REFILLED: Final = _info(
     "room_id from_seq to_seq",
     "A hint was missing; these events were read from the database, and nobody missed any.",
     "Now and then: nothing. All the time: the bus between the nodes is unwell.",
-)
-BROADCAST_FAILED: Final = _event(
-    "broadcast.failed",
-    "error",
-    "room_id user_id exception",
-    "A committed event could not be handed to connections at once; it is in the log, and the next check delivers it.",
-    "A fault of this program: report it with the `exception`.",
 )
 SERVER_LOG: Final = _info(
     "server.log",
