@@ -216,7 +216,7 @@ STORE_UNAVAILABLE: Final = _event(
     "The database did not do what it was asked for; clients got `unavailable` and may retry.",
     "Look at the disk: full, read-only, gone? `/readyz` tells when it works again, as does store.recovered.",
 )
-STORE_RECOVERED: Final = _info("store.recovered", "", "The database works again.")
+STORE_RECOVERED: Final = _info("store.recovered", "seconds", "The database works again, after `seconds`.")
 STORE_MIGRATED: Final = _info(
     "store.migrated", "revision", "The database was made, or brought to the schema of `revision`."
 )
@@ -243,8 +243,8 @@ BROADCAST_FAILED: Final = _event(
 )
 DISPATCHER_REFILLED: Final = _info(
     "dispatcher.refilled",
-    "room_id from_seq to_seq",
-    "A hint was missing; these events were read from the database, and nobody missed any.",
+    "room_id after_seq events",
+    "A hint was missing; the events were read from the database, and nobody missed any.",
     "Now and then: nothing. All the time: the bus between the nodes is unwell.",
 )
 SERVER_LOG: Final = _info(
