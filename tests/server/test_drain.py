@@ -1,0 +1,139 @@
+"""SIGTERM: clients are sent away in turns, nothing acknowledged is lost, the process ends with 0."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+from tests.server.conversation import done, log_of
+from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
+from tests.support.people import http_client
+from tests.support.problems import check_problem
+from tests.support.raw import RawSocket, handshake, upgrade_request
+from tests.support.server import CANARY
+
+PEOPLE = 8
+DRAIN_SECONDS = 3
+
+
+@pytest.mark.wire("close 4001")
+@pytest.mark.wire("server.draining")
+@pytest.mark.wire("draining")
+@pytest.mark.wire("GET /readyz")
+async def test_a_draining_node_refuses_newcomers_and_sends_everybody_away_in_turns(
+    make_server: MakeServer, person: MakePerson
+) -> None:
+    server = make_server(DRAIN_SECONDS=str(DRAIN_SECONDS))
+    people = [await person(server=server) for _ in range(PEOPLE)]
+    sockets = [await ada.connect() for ada in people for _ in range(5)]
+    begin = time.monotonic()
+    server.signal(signal.SIGTERM)
+    await server.wait_for_log("node.draining", connections=len(sockets))
+
+    refusal = await handshake(server, token=people[0].access_token)
+    document = check_problem(refusal, 503, "draining")
+    assert document["retry_after_ms"] > 0
+    assert int(refusal.headers["Retry-After"]) >= 1
+    async with http_client(server) as http:
+        ready = await http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["status"] == "unavailable"
+        assert (await http.get("/healthz")).status_code == 200
+
+    async def leave(index: int) -> float:
+        draining = await sockets[index].next("server.draining", timeout_s=DRAIN_SECONDS + 2)
+        assert draining.keys() == {"type", "reconnect_after_ms"}
+        assert 0 <= draining["reconnect_after_ms"] <= 60_000
+        assert await sockets[index].closed() == (4001, "draining")
+        return time.monotonic() - begin
+
+    ends = await asyncio.gather(*(leave(index) for index in range(len(sockets))))
+    assert max(ends) <= DRAIN_SECONDS + 1
+    assert max(ends) - min(ends) > 0.5, "they would all come back in one moment"
+    assert await server.wait_for_exit() == 0
+    assert time.monotonic() - begin < DRAIN_SECONDS + 5
+    assert server.find_logs("node.stopped")
+    assert server.find_logs("node.stats"), "the last totals"
+
+
+@pytest.mark.wire("draining")
+async def test_the_ticket_endpoint_of_a_draining_node_says_so(make_server: MakeServer, person: MakePerson) -> None:
+    server = make_server(DRAIN_SECONDS=str(DRAIN_SECONDS))
+    ada = await person(server=server)
+    for _ in range(PEOPLE):
+        await ada.connect()
+    server.signal(signal.SIGTERM)
+    await server.wait_for_log("node.draining")
+    check_problem(await ada.http.post("/v1/auth/ws-ticket"), 503, "draining")
+    assert await server.wait_for_exit() == 0
+
+
+async def test_a_node_without_clients_ends_at_once(make_server: MakeServer) -> None:
+    server = make_server()
+    begin = time.monotonic()
+    assert server.terminate() == 0
+    assert time.monotonic() - begin < 3
+
+
+async def test_an_interrupt_drains_as_well(make_server: MakeServer, person: MakePerson) -> None:
+    server = make_server(DRAIN_SECONDS="1")
+    socket = await (await person(server=server)).connect()
+    server.signal(signal.SIGINT)
+    assert await socket.closed() == (4001, "draining")
+    assert await server.wait_for_exit() == 0
+
+
+async def test_who_never_reads_holds_no_drain_up(make_server: MakeServer, person: MakePerson) -> None:
+    server = make_server(DRAIN_SECONDS="1", STALL_SECONDS="2")
+    ada = await person(server=server)
+    stalled = [await RawSocket.open(server, ada.access_token, receive_buffer=4096) for _ in range(3)]
+    half = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+    half[0][1].write(upgrade_request(server)[:40])
+    server.signal(signal.SIGTERM)
+    assert await server.wait_for_exit(timeout_s=12) == 0
+    for socket in stalled:
+        socket.close()
+    for _, writer in half:
+        writer.close()
+
+
+async def test_what_was_acknowledged_before_the_drain_is_there_after_a_restart(
+    make_server: MakeServer, person: MakePerson, make_room: MakeRoom
+) -> None:
+    server = make_server(DRAIN_SECONDS="1")
+    ada = await person(server=server)
+    room = await make_room(ada)
+    socket = await ada.connect()
+    for number in range(300):
+        await socket.post("message.send", room_id=room["id"], body=f"{CANARY} {number}", idempotency_key=f"k{number}")
+        if number == 150:
+            server.signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+    code, _ = await socket.closed(timeout_s=10)
+    assert code == 4001
+    assert await server.wait_for_exit() == 0
+    acked = [frame["result"]["message"] for frame in socket.inbox if frame["type"] == "ack"]
+    assert acked
+
+    server.restart()
+    messages = {
+        event["message"]["idempotency_key"]: event["message"]
+        for event in await log_of(ada, room)
+        if event["type"] == "message.created"
+    }
+    assert [messages[message["idempotency_key"]] for message in acked] == acked
+    assert done(await ada.http.get("/v1/users/me")) == ada.user, "sessions live on"
+
+
+async def test_a_request_under_way_is_answered(make_server: MakeServer, person: MakePerson) -> None:
+    server = make_server(DRAIN_SECONDS="1")
+    ada = await person(server=server)
+    await ada.connect()
+    login = asyncio.create_task(ada.login())
+    await asyncio.sleep(0.01)  # hashing takes longer
+    server.signal(signal.SIGTERM)
+    assert (await login)["token_type"] == "bearer"
+    assert await server.wait_for_exit() == 0
