@@ -146,42 +146,58 @@ async def test_the_rest_is_heard_by_everybody_in_order(person: MakePerson, make_
         assert events == (await log_of(ada, room))[2:], "what is live is what the log says"
 
 
-async def test_a_ban_ends_a_flood_at_its_seq(person: MakePerson, make_room: MakeRoom) -> None:
-    """Above the ban's seq there is no event of the banned user, and none reaches him; before it nothing is lost."""
+@LEFT
+@pytest.mark.parametrize(("reason", "code"), [("banned", "banned"), ("removed", "forbidden"), ("left", "forbidden")])
+async def test_who_goes_in_the_middle_of_a_flood_is_cut_at_its_seq(
+    person: MakePerson, make_room: MakeRoom, reason: str, code: str
+) -> None:
+    """Above that seq there is no event of theirs, and none reaches them; below it nothing is lost."""
     ada, bob = await asyncio.gather(person(), person())
     room = await make_room(ada, bob)
     owner, own, second = await ada.connect(), await bob.connect(), await bob.connect()
     cursor = await last_seq(ada, room)
-    for _ in range(8):
-        ids = [await own.post("message.send", room_id=room["id"], body=f"flood {n}") for n in range(30)]
-        await ban(ada, room, bob)
+    for _ in range(5):
+        message = await say(bob, room)
+        ids = []
+        for number in range(30):
+            ids.append(await own.post("message.send", room_id=room["id"], body=f"flood {number}"))
+            if number % 3 == 0:
+                await own.post("message.edit", message_id=message["id"], body=f"edit {number}")
+        if reason == "banned":
+            await ban(ada, room, bob)
+        else:
+            await remove(ada if reason == "removed" else bob, room, bob)
         ids += [await own.post("message.send", room_id=room["id"], body="late") for _ in range(5)]
-        posted = await bob.http.post(f"/v1/rooms/{room['id']}/messages", json={"body": "late"})
-        refused(posted, "banned")
+        refused(await bob.http.post(f"/v1/rooms/{room['id']}/messages", json={"body": "late"}), code)
         answers = [await own.answer(command_id) for command_id in ids]
         await say(ada, room, "calm again")
-        end = await last_seq(ada, room)
+
         log = await log_of(ada, room, after_seq=cursor)
-        assert await heard(owner, room, end) == log
-        (at,) = (event["seq"] for event in log if event["type"] == "member.banned")
-        acked = [answer["result"]["message"]["seq"] for answer in answers if answer["type"] == "ack"]
-        assert acked == [event["seq"] for event in log if event["actor"] == bob.ref]
-        assert all(seq < at for seq in acked)
-        assert {answer["code"] for answer in answers if answer["type"] == "error"} == {"banned"}
-        assert [answer["type"] for answer in answers] == ["ack"] * len(acked) + ["error"] * (35 - len(acked))
-        await assert_cut_at(second, room, list(range(cursor + 1, at)))
-        await assert_cut_at(own, room, [])
-        await unban(ada, room, bob)
+        assert [(e["seq"], e["type"]) for e in await heard(owner, room, log[-1]["seq"])] == [
+            (e["seq"], e["type"]) for e in log
+        ]
+        (at,) = (event["seq"] for event in log if event["type"] in {"member.banned", "member.removed", "member.left"})
+        assert all(event["seq"] <= at for event in log if event["actor"] == bob.ref)
+        sent = [event["seq"] for event in log[1:] if event["type"] == "message.created" and event["actor"] == bob.ref]
+        assert [answer["type"] for answer in answers] == ["ack"] * len(sent) + ["error"] * (35 - len(sent))
+        assert [answer["result"]["message"]["seq"] for answer in answers[: len(sent)]] == sent
+        assert {answer["code"] for answer in answers[len(sent) :]} == {code}
+        before = [event["seq"] for event in log if event["seq"] < at]
+        await assert_cut_at(second, room, reason, before)
+        await assert_cut_at(own, room, reason, [seq for seq in before if seq not in sent])  # for those it has the acks
+
+        if reason == "banned":
+            await unban(ada, room, bob)
         await join(bob, room)
         for socket in (own, second):
             cursor = (await socket.next("room.joined"))["room"]["last_seq"]
         await heard(owner, room, cursor)
 
 
-async def assert_cut_at(socket: Socket, room: Json, expected: list[int]) -> None:
+async def assert_cut_at(socket: Socket, room: Json, reason: str, expected: list[int]) -> None:
     """Assert that of this room a socket heard these seqs and then `room.left`, and nothing behind it."""
     frames = await of_room(socket, room)
-    assert frames[-1] == {"type": "room.left", "room_id": room["id"], "reason": "banned"}
+    assert frames[-1] == {"type": "room.left", "room_id": room["id"], "reason": reason}
     assert seqs(frames[:-1]) == expected
     for _ in frames:
         await socket.next(room_id=room["id"])
