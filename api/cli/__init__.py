@@ -2,11 +2,11 @@
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 
+from api import __version__
 from api.cli import admin, serve
 from api.cli.refusal import Refusal
 from config.settings import SettingsError
@@ -40,12 +40,14 @@ def build_cli() -> typer.Typer:
     cli.callback()(_options)
     cli.command()(serve.serve)
     cli.command()(admin.migrate)
+    cli.command()(admin.backup)
+    cli.command()(admin.restore)
     return cli
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("chat-api"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

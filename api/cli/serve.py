@@ -6,12 +6,11 @@ import resource
 import secrets
 import socket
 import time
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
 
-from api import log_events
+from api import __version__, log_events
 from api.cli.data_folder import locked_data_folder
 from api.cli.database import migrate_database
 from api.cli.refusal import Refusal
@@ -49,7 +48,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
             url=_url(*where),
             host=where[0],
             port=where[1],
-            version=version("chat-api"),
+            version=__version__,
             environment=settings.environment,
             database=str(settings.sqlite_path),
         )
