@@ -160,12 +160,9 @@ class RoomLog(Generic[T]):
     def _begin(self, end: Cursor) -> None:
         self._epoch = end.epoch
         self._last = 0 if self._backlog is None else max(0, end.seq - self._backlog)
-        self._target = max(end.seq, self._last)
+        self._held = {seq: item for seq, item in self._held.items() if seq > self._last}
+        self._target = max(end.seq, self._last, *self._held)
         self._unconfirmed = False
-        for seq in [seq for seq in self._held if seq <= self._last]:
-            del self._held[seq]
-        if self._held:
-            self._target = max(self._target, *self._held)
 
     def _take(self, seq: int, item: T, items: list[T]) -> None:
         if seq == self._last + 1:
