@@ -14,7 +14,7 @@ from api.services.authentication import Principal
 
 # Declares how to log in, for Swagger's Authorize button; it only reads the header. A missing header, another scheme
 # and an empty token all come out as no token: there is none to judge.
-_BEARER = OAuth2PasswordBearer(tokenUrl="/v1/auth/login", scheme_name="access token", auto_error=False)
+_BEARER = OAuth2PasswordBearer(tokenUrl="/v1/auth/login", scheme_name="access_token", auto_error=False)
 
 
 def resources_of(connection: HTTPConnection) -> Resources:

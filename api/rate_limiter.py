@@ -120,7 +120,7 @@ class LocalLimit:
     """A token bucket for each key, in this process: `20/4 seconds` is a burst of 20, and 5 more each second.
 
     Kept as the moment at which a key's bucket is full again (GCRA), one number a key. Buckets that are full are
-    forgotten; past 100,000 others the oldest is.
+    forgotten; of 100,000 others the older half is.
 
     Args:
         rule: in the syntax of `limits`.
@@ -148,17 +148,17 @@ class LocalLimit:
             full_at_s = now_s
         full_at_s = max(full_at_s, now_s) + self._interval_s
         wait_s = full_at_s - now_s - self._rule.period_s
-        # Floats that have been added up: a millionth of a second is none.
-        if wait_s > 1e-6:  # noqa: PLR2004 - see above
-            return math.ceil(wait_s * 1000)
+        wait_ms = _up(wait_s * 1000)
+        if wait_ms:
+            return wait_ms
         self._full_at_s[key] = full_at_s
         return 0
 
     def state(self, key: str) -> LimitState:
         """Tell what is left, taking nothing."""
         used_s = max(0.0, self._full_at_s.get(key, 0.0) - self._clock())
-        used = math.ceil(used_s / self._interval_s - 1e-6)
-        return LimitState(self._rule.count, max(0, self._rule.count - used), math.ceil(used_s * 1000))
+        used = _up(used_s / self._interval_s)
+        return LimitState(self._rule.count, max(0, self._rule.count - used), _up(used_s * 1000))
 
     def __len__(self) -> int:
         """Count the keys that are remembered."""
@@ -168,9 +168,11 @@ class LocalLimit:
         if len(self._full_at_s) < self._sweep_at:
             return
         self._full_at_s = {key: full_at_s for key, full_at_s in self._full_at_s.items() if full_at_s > now_s}
-        if len(self._full_at_s) >= _KEYS_MAX:
-            del self._full_at_s[next(iter(self._full_at_s))]
-        self._sweep_at = min(max(_SWEEP_MIN, 2 * len(self._full_at_s)), _KEYS_MAX)
+        if len(self._full_at_s) > _KEYS_MAX // 2:
+            # A half at once, so that the work for one key stays small whatever comes.
+            for oldest in list(self._full_at_s)[: -_KEYS_MAX // 2]:
+                del self._full_at_s[oldest]
+        self._sweep_at = max(_SWEEP_MIN, 2 * len(self._full_at_s))
 
 
 def rate_limited(rule: Rule, wait_ms: int, *, now_s: float | None = None) -> ChatError:
@@ -204,6 +206,11 @@ def address_key(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
     return str(parsed)
+
+
+def _up(value: float) -> int:
+    # Floats that have been added up are a little above what they should be.
+    return max(0, math.ceil(round(value, 3)))
 
 
 def _item(rule: Rule) -> limits.RateLimitItem:

@@ -3,45 +3,18 @@
 Handlers answer with the objects of `api.protocol.frames`; these models document them in OpenAPI, and hold them to it.
 """
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from api.domain.errors import ErrorCode
-from api.domain.text import (
-    DISPLAY_NAME_CHARS,
-    PASSWORD_CHARS_MAX,
-    USERNAME_CHARS,
-    check_password,
-    clean_display_name,
-    clean_username,
-)
+from api.protocol.fields import Id
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def canonical_id(text: str) -> str:
-    """Return an id in the one form it has in the house; raises ValueError for what is no id."""
-    lowered = text.lower()
-    if not _UUID.fullmatch(lowered):
-        raise ValueError("must be a UUID")
-    return lowered
-
-
-def _text(shortest: int, longest: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "minLength": shortest, "maxLength": longest})
-
-
-Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-Username = Annotated[str, AfterValidator(clean_username), _text(*USERNAME_CHARS)]
-DisplayName = Annotated[str, AfterValidator(clean_display_name), _text(*DISPLAY_NAME_CHARS)]
-Password = Annotated[str, AfterValidator(check_password), Field(repr=False), _text(1, PASSWORD_CHARS_MAX)]
 
 
 class RequestBody(BaseModel):
@@ -68,6 +41,11 @@ class UserRef(BaseModel):
     display_name: str
 
 
+def _may_be_absent(schema: dict[str, Any]) -> None:
+    # It is left out, never null.
+    del schema["default"]
+
+
 class FieldProblem(BaseModel):
     """One refused field: where it stands, why in words, and why in a word."""
 
@@ -86,8 +64,8 @@ class Problem(BaseModel):
     code: ErrorCode
     request_id: str
     retryable: bool
-    retry_after_ms: int | SkipJsonSchema[None] = None
-    errors: list[FieldProblem] | SkipJsonSchema[None] = None
+    retry_after_ms: int | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_may_be_absent)
+    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_may_be_absent)
 
 
 _ALWAYS = (ErrorCode.VALIDATION_ERROR, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL_ERROR, ErrorCode.UNAVAILABLE)

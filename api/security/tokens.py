@@ -33,9 +33,10 @@ TYPE: Final = "at+jwt"  # RFC 9068 §2.1: no other JWT can pass for an access to
 _SEGMENT = r"[A-Za-z0-9_-]+"
 _SHAPE = re.compile(rf"{_SEGMENT}\.{_SEGMENT}\.({_SEGMENT})")
 _SECRET_BYTES = 48
+_END_OF_TIME_S = 253_402_300_800  # the year 10,000, which RFC 3339 cannot write
 _HEADER_NAMES = {"alg", "typ", "kid"}
-# Claims are checked below, with this process's clock and without the library's conversions; it verifies the rest.
-_OPTIONS = {f"require_{claim}": True for claim in ("iss", "aud", "sub", "jti", "iat", "exp")} | {"verify_exp": False}
+# The expiry is for `_claims`, by the clock of this process; "require_exp" would switch the library's check on again.
+_OPTIONS = {f"require_{claim}": True for claim in ("iss", "aud", "sub", "jti", "iat")} | {"verify_exp": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,9 @@ def _create(path: Path, secret: str) -> None:
 def _claims(claims: Mapping[str, Any]) -> Claims | None:
     issued_at_s, expires_at_s = claims["iat"], claims["exp"]
     # type(), as True is an int to isinstance.
-    if type(issued_at_s) is not int or type(expires_at_s) is not int or not 0 <= issued_at_s < expires_at_s:
+    if type(issued_at_s) is not int or type(expires_at_s) is not int:
+        return None
+    if not 0 <= issued_at_s < expires_at_s < _END_OF_TIME_S:
         return None
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
         return None
