@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from api import __version__
-from api.cli import admin, serve
+from api.cli import admin, serve, user
 from api.cli.refusal import Refusal
 from config.settings import SettingsError
 
@@ -42,6 +42,7 @@ def build_cli() -> typer.Typer:
     cli.command()(admin.migrate)
     cli.command()(admin.backup)
     cli.command()(admin.restore)
+    cli.add_typer(user.build_user_cli(), name="user")
     return cli
 
 

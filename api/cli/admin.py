@@ -1,7 +1,6 @@
 """`chat migrate`, `backup` and `restore`: an operator's work on the data folder."""
 
 import secrets
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +51,8 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `chat backup`
 
 
 def prepare() -> Settings:
-    """Load the settings, and send log lines to standard error: standard output is the command's answer."""
+    """Load the settings and set up the log: what a command did stands there as well."""
     settings = load_settings()
-    configure_logging(settings.log_level, settings.log_format, stream=sys.stderr)
+    configure_logging(settings.log_level, settings.log_format)
     make_data_folder(settings.data_dir)
     return settings

@@ -121,7 +121,7 @@ def test_migrate_backup_and_restore_answer_on_standard_output(tmp_path: Path) ->
     assert "bytes" in run_chat(tmp_path, "backup", "monday").stdout
     done = run_chat(tmp_path, "restore", "monday")
     assert "restored, with 0 rooms" in done.stdout
-    assert '"event":"store.restored"' in done.stderr
+    assert '"event":"store.restored"' in done.stdout
 
 
 def test_help_and_version_need_no_settings(tmp_path: Path) -> None:
