@@ -15,6 +15,11 @@ from tests.support.people import Person, new_person, plain_token
 from tests.support.server import ServerProcess
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Keep the names of tests short whose input is long."""
+    return ascii(val)[:40] if isinstance(val, str | bytes) and len(val) > 40 else None
+
+
 @pytest.fixture(scope="session")
 def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
     """Give the server of this worker that has these settings, started at the first call and shared by all tests.
