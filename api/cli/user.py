@@ -93,7 +93,7 @@ def _change(name: str, change: Callable[["Administration", str], Awaitable["User
     from api.cli.database import migrate_database
     from api.domain.errors import ChatError
     from api.domain.text import clean_username
-    from api.resources import open_resources
+    from api.resources import open_administration
 
     settings = prepare()
     try:
@@ -103,8 +103,8 @@ def _change(name: str, change: Callable[["Administration", str], Awaitable["User
     migrate_database(settings)
 
     async def run() -> "User":
-        async with open_resources(settings) as resources:
-            return await change(resources.administration, username)
+        async with open_administration(settings) as administration:
+            return await change(administration, username)
 
     try:
         return asyncio.run(run())
