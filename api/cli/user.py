@@ -69,7 +69,7 @@ def reset_password(name: Name, password_stdin: FromStdin = False) -> None:
 
 
 def read_password(*, from_stdin: bool) -> str:
-    """Ask for a password twice without showing it, or read one line of standard input; never from the arguments.
+    """Ask for a password twice without showing it, or read one line of standard input (or the same line twice); never from the arguments.
 
     Raises:
         Refusal: there is none, or the two differ.
@@ -77,8 +77,8 @@ def read_password(*, from_stdin: bool) -> str:
     from api.domain.text import check_password
 
     if from_stdin or not sys.stdin.isatty():
-        lines = sys.stdin.read().splitlines()
-        first, second = (lines[0], lines[1] if len(lines) > 1 else lines[0]) if lines else ("", "")
+        first, *rest = sys.stdin.read().removesuffix("\n").split("\n")
+        second = rest[0] if rest else first
     else:
         first, second = getpass.getpass("Password: "), getpass.getpass("Again: ")
     if first != second:
