@@ -69,7 +69,7 @@ def reset_password(name: Name, password_stdin: FromStdin = False) -> None:
 
 
 def read_password(*, from_stdin: bool) -> str:
-    """Ask for a password twice without showing it, or read one line of standard input (or the same line twice); never from the arguments.
+    """Ask for a password twice without showing it, or read it from standard input (one line, or the same twice).
 
     Raises:
         Refusal: there is none, or the two differ.
