@@ -12,7 +12,6 @@ import typer
 
 from api import __version__, log_events
 from api.cli.data_folder import locked_data_folder
-from api.cli.database import migrate_database
 from api.cli.refusal import Refusal
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
@@ -26,6 +25,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CHAT_PORT.", min=0, max=65535)] = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
+    from api.cli.database import migrate_database
+
     given: dict[str, Any] = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
 
