@@ -173,6 +173,7 @@ ACTIONS = [
     seed=st.integers(0, 2**16),
 )
 def test_any_interleaving_ends_with_the_exact_log(
+    *,
     actions: list[Callable[[World], None]],
     rare: list[Callable[[World], None]],
     committed: int,
