@@ -5,8 +5,9 @@ import functools
 import logging
 from typing import Any
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.http11 import Response
@@ -30,6 +31,8 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         self.conn.debug = False  # its lines hold the request line and all headers, credentials included
         self.conn.reject = self._reject  # type: ignore[method-assign]
         self._early = b""
+        self._application = self.app
+        self.app = self._serve_application
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_initiated and not self.handshake_complete:
@@ -55,10 +58,24 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
 
+    async def _serve_application(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Run the application; that the client left before its answer is no fault of it, whatever it raises then."""
+        try:
+            await self._application(scope, receive, send)
+        except Exception as error:
+            if not (self.disconnected and _tells_of_the_loss(error)):
+                raise
+
     def _reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - it may repeat what was refused
         """Stand in for the answers of the WebSocket library, which uvicorn uses too."""
         request = getattr(self, "request", None)
         return refusal(int(status), request.headers.raw_items() if request is not None else ())
+
+
+def _tells_of_the_loss(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ClientDisconnected):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @functools.cache

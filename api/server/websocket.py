@@ -53,13 +53,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         """Go live. `connection_lost` never comes out of this call; messages that came before it do."""
         self._sink = sink
         self._is_live = True
-        while not self.queue.empty():
-            message = cast("dict[str, Any]", self.queue.get_nowait())
-            if message["type"] == "websocket.receive":
-                text: str | None = message.get("text")
-                self._held.append(
-                    Frame(Opcode.BINARY, message["bytes"]) if text is None else Frame(Opcode.TEXT, text.encode())
-                )
+        self._held = self._take_queue() + self._held
         self.read_paused = False
         self._read_on()
         if self.close_sent or self.disconnected:
@@ -256,6 +250,18 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
+
+    def _take_queue(self) -> list[Event]:
+        """Take the messages back that wait for an ASGI `receive`, as the frames they came in."""
+        waiting: list[Event] = []
+        while not self.queue.empty():
+            message = cast("dict[str, Any]", self.queue.get_nowait())
+            if message["type"] == "websocket.receive":
+                text: str | None = message.get("text")
+                waiting.append(
+                    Frame(Opcode.BINARY, message["bytes"]) if text is None else Frame(Opcode.TEXT, text.encode())
+                )
+        return waiting
 
     def _read_on(self) -> None:
         if self._wants_frames:

@@ -70,7 +70,7 @@ def test_every_method_of_ours_either_extends_one_of_uvicorns_or_is_new_on_purpos
             assert _parameters(member) == _parameters(theirs), name
 
 
-@pytest.mark.parametrize("name", ["_sink", "_is_live", "_wants_frames", "_held", "_outcome", "_early"])
+@pytest.mark.parametrize("name", ["_sink", "_is_live", "_wants_frames", "_held", "_outcome", "_early", "_application"])
 def test_our_attributes_hide_none_of_uvicorns(name: str) -> None:
     assert not hasattr(_protocol(WebSocketsSansIOProtocol), name)
 

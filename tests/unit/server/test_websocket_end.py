@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from api.server.websocket import LINGER_S, SHUTDOWN_GRACE_S
 from tests.unit.server.fake_wire import (
-    HANDSHAKE,
     TEXT,
     FakeConnection,
-    accept_and_park,
     accepted,
     client_frame,
     close_frame,
@@ -198,74 +195,3 @@ async def test_shutdown_of_the_server_keeps_the_code_of_a_drain_and_shortens_its
     assert _seconds_left(connection) <= SHUTDOWN_GRACE_S
     connection.lose()
     assert connection.sink.told == [("lost", 4001, "draining")]
-
-
-async def test_shutdown_of_the_server_refuses_a_handshake_with_503(caplog: pytest.LogCaptureFixture) -> None:
-    connection = FakeConnection(accept_and_park)
-    connection.receive(HANDSHAKE)
-    connection.protocol.shutdown()
-    head, _, body = connection.transport.take().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503 ")
-    assert json.loads(body)["code"] == "draining"
-    connection.lose()
-    await connection.settle()
-    assert caplog.records == []
-
-
-async def test_a_refused_handshake_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
-        await receive()
-        await send({"type": "websocket.http.response.start", "status": 401, "headers": [(b"x-why", b"token")]})
-        await send({"type": "websocket.http.response.body", "body": b"no"})
-
-    connection = FakeConnection(refuse)
-    connection.receive(HANDSHAKE)
-    await connection.settle()
-    assert connection.transport.take().startswith(b"HTTP/1.1 401 Unauthorized\r\nx-why: token\r\n")
-    assert connection.transport.was_closed
-    connection.lose()
-    assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ((b"Version: 13", b"Version: 8"), 400),
-        ((b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), 400),
-        ((b"Sec-WebSocket-Key: ", b"X-Nothing: "), 400),
-        ((b"Upgrade: websocket", b"Upgrade: h2c"), 426),
-        ((b"GET", b"POST"), 405),
-    ],
-)
-async def test_what_is_no_handshake_is_refused_with_a_problem_document(
-    change: tuple[bytes, bytes], status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    connection = FakeConnection(accept_and_park)
-    connection.receive(HANDSHAKE.replace(*change).replace(b"\r\n\r\n", b"\r\nX-Request-ID: my-own\r\n\r\n"))
-    head, _, body = connection.transport.take().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status)
-    document = json.loads(body)
-    assert document["status"] == status
-    assert document["request_id"] == "my-own"
-    assert connection.transport.was_closed
-    await connection.settle()
-    assert connection.scope == {}, "the application is not asked"
-    connection.lose()
-    assert caplog.records == []
-
-
-async def test_an_application_that_fails_before_the_accept_answers_with_a_problem_document(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def fail(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
-        raise LookupError("in the application")
-
-    connection = FakeConnection(fail)
-    connection.receive(HANDSHAKE)
-    await connection.settle()
-    head, _, body = connection.transport.take().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 500 ")
-    assert json.loads(body)["code"] == "internal_error"
-    assert b"LookupError" not in body
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    connection.lose()

@@ -119,6 +119,20 @@ async def test_a_sink_may_pause_while_it_gets_what_came_before_the_start() -> No
     assert connection.sink.frames == [b"1", b"2"]
 
 
+async def test_a_connection_may_be_paused_before_it_starts() -> None:
+    connection = await accepted()
+    connection.receive(client_frame(TEXT, b"1"))
+    connection.wire.pause_reading()
+    connection.receive(client_frame(TEXT, b"2"), client_frame(TEXT, b"3"))
+    connection.wire.start(connection.sink)
+    assert connection.sink.frames == []
+    assert not connection.transport.is_reading()
+    connection.wire.resume_reading()
+    await connection.settle()
+    assert connection.sink.frames == [b"1", b"2", b"3"]
+    assert connection.transport.is_reading()
+
+
 async def test_a_close_frame_waits_behind_the_messages_that_are_held() -> None:
     connection = await live(lambda wire, _: wire.pause_reading())
     connection.receive(client_frame(TEXT, b"1"), client_frame(PING), client_frame(TEXT, b"2"), close_frame(1000))
