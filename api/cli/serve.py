@@ -17,7 +17,7 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 
 BACKLOG: Final = 2048
-_OTHER_FILES: Final = 256  # what the process opens beside its sockets: database, libraries, standard streams
+OTHER_FILES: Final = 256  # what the process opens beside its sockets: database, libraries, standard streams
 
 
 def serve(
@@ -32,7 +32,7 @@ def serve(
 
     configure_logging(settings.log_level, settings.log_format, node_id=secrets.token_hex(4))
     with locked_data_folder(settings.data_dir), bind(settings.host, settings.port) as listener:
-        _allow_open_files(settings.max_connections)
+        allow_open_files(settings.max_connections)
         migrate_database(settings)
         _run(settings, listener)
 
@@ -46,7 +46,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
     def report_start() -> None:
         log_events.NODE_STARTED.emit(
-            url=_url(*where),
+            url=url_of(*where),
             host=where[0],
             port=where[1],
             version=__version__,
@@ -71,7 +71,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         log_events.NODE_STOPPED.emit(uptime_seconds=round(time.monotonic() - begin, 1))
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
     """Name an address that works from this machine: every interface is no address to go to."""
     address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
@@ -115,14 +115,13 @@ def _why_not(error: OSError, host: str, port: int) -> str:
             return f"CHAT_HOST, CHAT_PORT: cannot listen on {host}:{port} ({error.strerror})"
 
 
-def _allow_open_files(connections: int) -> None:
+def allow_open_files(connections: int) -> None:
     """Raise this process's limit of open files to what its sockets need; say so where it cannot be had."""
-    needed = connections + _OTHER_FILES
+    needed = connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY in {soft, hard}:
-        hard = max(needed, soft)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        log_events.NODE_FEW_FILES.emit(limit=soft, needed=needed)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < needed:
+        log_events.NODE_FEW_FILES.emit(limit=allowed, needed=needed)
