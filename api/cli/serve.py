@@ -67,8 +67,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         cause = error.__cause__ or error
         log_events.NODE_START_FAILED.emit(exc_info=cause)
         raise Refusal(f"the server did not start: {(str(cause).splitlines() or [type(cause).__name__])[0]}") from None
-    finally:
-        log_events.NODE_STOPPED.emit(uptime_seconds=round(time.monotonic() - begin, 1))
+    log_events.NODE_STOPPED.emit(uptime_seconds=round(time.monotonic() - begin, 1))
 
 
 def url_of(host: str, port: int) -> str:

@@ -1,7 +1,6 @@
 """What `chat serve` prepares before it hands over to the server."""
 
 import resource
-from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -39,7 +38,7 @@ class FakeLimits:
 
 
 @pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLimits]:
+def limits(monkeypatch: pytest.MonkeyPatch) -> FakeLimits:
     """Stand in for the process's limits: lowering the real ones would harm the tests behind this one."""
     fake = FakeLimits(1024, 4096)
     monkeypatch.setattr(resource, "getrlimit", fake.get)
