@@ -31,9 +31,16 @@ _LEAST_LEVELS: Final = {
     "sqlalchemy": logging.WARNING,
     "websockets": logging.WARNING,
 }
-# What uvicorn says about single connections. The first pair holds the query string, and so perhaps a ticket;
-# ws.connected, ws.refused and ws.disconnected say it better. The last one is said of every client that gives up early.
+# What uvicorn says about its own life and single connections; our events say it better. The lines about WebSockets
+# hold the query string, and so perhaps a ticket; the last one is said of every client that gives up early.
 _UVICORN_NOISE: Final = (
+    "Started server process [%d]",
+    "Waiting for application startup.",
+    "Application startup complete.",
+    "Shutting down",
+    "Waiting for application shutdown.",
+    "Application shutdown complete.",
+    "Finished server process [%d]",
     '%s - "WebSocket %s" [accepted]',
     '%s - "WebSocket %s" %d',
     '%s - "WebSocket %s" 403',
