@@ -28,6 +28,10 @@ class Connection(Protocol):
         """End the connection; harmless when it has ended."""
         ...
 
+    def tick(self, now_s: float, now_ms: int) -> None:
+        """Look at the deadlines; called several times a second."""
+        ...
+
     async def drain(self, reconnect_after_ms: int) -> None:
         """Answer what was asked, say goodbye, close with 4001."""
         ...
@@ -36,7 +40,10 @@ class Connection(Protocol):
 class Origin(Protocol):
     """Who sent a message and waits for its answer. Exactly one of the two is called, once."""
 
-    connection: Connection | None
+    @property
+    def connection(self) -> Connection | None:
+        """Name the connection that gets the answer in the place of the event; None: somebody outside of any."""
+        ...
 
     def settle(self, message: Message, *, duplicate: bool) -> None:
         """Take the committed message; for a connection this is its `ack`, in the place of the event."""

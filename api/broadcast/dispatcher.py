@@ -145,9 +145,7 @@ class Dispatcher:
                 if event.seq == self.head + 1:
                     self._deliver(event)
         self._stats.refills += 1
-        log_events.DISPATCHER_REFILLED.emit(
-            room_id=self.room_id, after_seq=filled_from, events=self.head - filled_from
-        )
+        log_events.DISPATCHER_REFILLED.emit(room_id=self.room_id, after_seq=filled_from, events=self.head - filled_from)
 
     def _deliver(self, event: Event) -> None:
         self.head = event.seq

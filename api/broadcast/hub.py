@@ -29,15 +29,18 @@ class Hub:
         self._by_user.setdefault(connection.user.id, set()).add(connection)
         self._by_session.setdefault(connection.session_id, set()).add(connection)
 
-    def unregister(self, connection: Connection) -> None:
-        """Take a connection out; harmless when it is not in."""
-        self._all.discard(connection)
+    def unregister(self, connection: Connection) -> bool:
+        """Take a connection out; False when it was out already."""
+        if connection not in self._all:
+            return False
+        self._all.remove(connection)
         for index, key in ((self._by_user, connection.user.id), (self._by_session, connection.session_id)):
             peers = index.get(key)
             if peers is not None:
                 peers.discard(connection)
                 if not peers:
                     del index[key]
+        return True
 
     def all(self) -> Collection[Connection]:
         """List every connection."""

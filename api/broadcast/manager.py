@@ -5,7 +5,7 @@ broker. Joining, both of a connection and of a user, happens here, because it ti
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from time import monotonic
 
@@ -18,6 +18,7 @@ from api.domain.errors import ChatError
 from api.domain.events import Event
 from api.domain.models import Room, User
 from api.protocol import frames
+from api.protocol.problems import CloseCode
 from api.store.base import Append, Committed, Store
 
 SMALL_ROOM_MEMBERS = 100
@@ -295,6 +296,16 @@ class BroadcastManager:
             is_own = connection.user.id == hint.user_id
             if connection is not sender and (hint.to_own if is_own else hint.to_others):
                 connection.outbox.push_ephemeral(hint.payload)
+
+    # --- sessions and users that have changed
+
+    def close_sessions(self, session_ids: Collection[str], code: CloseCode) -> None:
+        """Close all connections of these sessions."""
+        self._hub.close_sessions(session_ids, code)
+
+    def close_user(self, user_id: str, code: CloseCode) -> None:
+        """Close all connections of a user."""
+        self._hub.close_user(user_id, code)
 
     def refresh_user(self, user: User) -> None:
         """Show a user's new name and role in what his live connections do from now on."""

@@ -9,6 +9,9 @@ from api.broadcast.wire import Wire
 WRITE_BYTES_MAX = 65_536
 """What one write to the transport holds at most; a flush stops between writes when the transport is full."""
 
+SMALL_ANSWER_BYTES = 16_384
+"""Up to here an answer is a frame like any other."""
+
 
 class Outbox:
     """What one connection is owed and the transport has not taken yet.
@@ -31,6 +34,7 @@ class Outbox:
         "dropped",
         "frames_high_water",
         "frames_out",
+        "on_flushed",
     )
 
     def __init__(self, wire: Wire, *, frames_max: int, bytes_max: int, on_overflow: Callable[[], None]) -> None:
@@ -44,6 +48,8 @@ class Outbox:
         self._answers = 0
         self._is_scheduled = False
         self._is_closed = False
+        # Set by who waits for room; called after every flush.
+        self.on_flushed: Callable[[], None] | None = None
         self.frames_out = 0
         self.bytes_out = 0
         self.dropped = 0
@@ -57,11 +63,20 @@ class Outbox:
     @property
     def is_half_full(self) -> bool:
         """Tell whether the next command has to wait."""
-        return 2 * self.frames >= self._frames_max or 2 * self._bytes >= self._bytes_max
+        return self.is_half_full_with(0)
+
+    def is_half_full_with(self, frames: int) -> bool:
+        """Tell the same as if so many more frames were in it already: answers that are owed."""
+        return 2 * (self.frames + frames) >= self._frames_max or 2 * self._bytes >= self._bytes_max
+
+    @property
+    def size_bytes(self) -> int:
+        """Count the bytes that wait, beside answers."""
+        return self._bytes
 
     @property
     def holds_answer(self) -> bool:
-        """Tell whether an answer still waits: there may be one beside the bound, not two."""
+        """Tell whether a large answer still waits: there may be one beside the bound, not two."""
         return self._answers > 0
 
     def push(self, payload: bytes) -> None:
@@ -79,7 +94,10 @@ class Outbox:
         self._schedule()
 
     def push_answer(self, payload: bytes) -> None:
-        """Add the answer to a command, beside the bound."""
+        """Add the answer to a command; a large one stands beside the bound."""
+        if len(payload) <= SMALL_ANSWER_BYTES:
+            self.push(payload)
+            return
         if self._is_closed:
             return
         self._queue.append((payload, True))
@@ -112,6 +130,8 @@ class Outbox:
             self.frames_out += len(chunk)
             self.bytes_out += size
             self._wire.write(chunk)
+        if self.on_flushed is not None:
+            self.on_flushed()
 
     def close(self) -> None:
         """Drop what waits and take nothing more."""

@@ -68,6 +68,20 @@ class NodeStats:
         self.refills = 0
         self.dropped = 0
         self.slow_consumers = 0
+        self.refused = 0
         self.outbox_high_water = 0
         self.commit_latency = Latencies()
         self.delivery_latency = Latencies()
+
+    def slow_consumer_cut(self) -> None:
+        """Count a reader that was cut off."""
+        self.slow_consumers += 1
+
+    def handshake_refused(self) -> None:
+        """Count a handshake that was answered with an error."""
+        self.refused += 1
+
+    def connection_lost(self, *, dropped: int, frames_high_water: int) -> None:
+        """Keep what a connection that is gone had counted."""
+        self.dropped += dropped
+        self.outbox_high_water = max(self.outbox_high_water, frames_high_water)

@@ -1,1 +1,1 @@
-"""What surrounds every request and every command, one concern a file, each with an HTTP door and a message door."""
+"""What happens around every request and every message: one concern a file, with an HTTP door and a message door."""

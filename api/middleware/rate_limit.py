@@ -1,4 +1,4 @@
-"""How often somebody may ask. The HTTP door is slowapi's decorator.
+"""How often somebody may ask. The HTTP door is slowapi's decorator, the message door a bucket of this process.
 
 Only the decorator: slowapi's middleware lets every included route through unlimited. It runs behind the dependencies,
 so that it knows the user, and before the handler, so before any effect.
@@ -7,7 +7,7 @@ so that it knows the user, and before the handler, so before any effect.
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from limits import RateLimitItem
 from slowapi import Limiter
@@ -16,9 +16,11 @@ from starlette.requests import Request
 
 from api import log_events
 from api.domain.errors import ChatError
-from api.rate_limiter import Rule, address_key, rate_limited
+from api.rate_limiter import LocalLimit, Rule, address_key, rate_limited
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+
+Bucket = Literal["messages", "history", "commands"]
 
 _SCOPE = "rest"
 
@@ -76,3 +78,58 @@ def _requester(request: Request) -> str:
     if user_id is not None:
         return f"user:{user_id}"
     return f"address:{address_key(request.client.host if request.client else '')}"
+
+
+class MessageLimits:
+    """Budgets of a user over all his sockets, and of his messages over REST too: the message door.
+
+    Args:
+        messages: rule for what is sent, edited and deleted; None lets everything in.
+        history: rule for `history.get`.
+        commands: rule for every other command.
+    """
+
+    def __init__(self, *, messages: str | None, history: str | None, commands: str | None) -> None:
+        self._limits = {
+            name: LocalLimit(rule)
+            for name, rule in (("messages", messages), ("history", history), ("commands", commands))
+            if rule is not None
+        }
+
+    @property
+    def messages(self) -> Rule | None:
+        """Return the limit of messages, None where there is none."""
+        limit = self._limits.get("messages")
+        return None if limit is None else limit.rule
+
+    def check(self, bucket: Bucket, user_id: str) -> None:
+        """Take one from a user's budget, before any effect.
+
+        Raises:
+            ChatError: `rate_limited`.
+        """
+        limit = self._limits.get(bucket)
+        if limit is not None and (wait_ms := limit.check(user_id)):
+            log_events.RATE_LIMIT_EXCEEDED.emit(limit=bucket, user_id=user_id, client=None)
+            raise rate_limited(limit.rule, wait_ms)
+
+
+class HandshakeLimits:
+    """How often one address may knock.
+
+    Args:
+        rule: None lets everybody in.
+    """
+
+    def __init__(self, rule: str | None) -> None:
+        self._limit = None if rule is None else LocalLimit(rule)
+
+    def check(self, address: str) -> None:
+        """Take one from an address's budget.
+
+        Raises:
+            ChatError: `rate_limited`.
+        """
+        if self._limit is not None and (wait_ms := self._limit.check(address_key(address))):
+            log_events.RATE_LIMIT_EXCEEDED.emit(limit="handshake", user_id=None, client=address)
+            raise rate_limited(self._limit.rule, wait_ms)

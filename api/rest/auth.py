@@ -10,9 +10,10 @@ from starlette.requests import HTTPConnection
 from api.dependencies import AppResources, ClientAddress, CurrentPrincipal
 from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
+from api.protocol.fields import DisplayName, Id, Password, Username
 from api.protocol.frames import user_object
 from api.protocol.timestamps import rfc3339
-from api.rest.schemas import DisplayName, Id, Password, RequestBody, Timestamp, User, Username, problems
+from api.rest.schemas import RequestBody, Timestamp, User, problems
 from api.services import sessions
 from api.services.authentication import Principal
 

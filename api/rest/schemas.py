@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from api.domain.errors import ErrorCode
@@ -108,3 +108,58 @@ def add_problem_schema(document: dict[str, Any]) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(schema.pop("$defs", {}))
     schemas["Problem"] = schema
+
+
+class RoomMembership(BaseModel):
+    """What the user who asks is in the room; `unread_count` stops at 100."""
+
+    role: Literal["owner", "moderator", "member"]
+    read_seq: int
+    unread_count: int
+    joined_at: Timestamp
+
+
+class Room(BaseModel):
+    """A room; `me` is null for who is no member."""
+
+    id: Id
+    name: str
+    topic: str
+    visibility: Literal["public", "private"]
+    epoch: str
+    last_seq: int
+    member_count: int
+    created_at: Timestamp
+    me: RoomMembership | None
+
+
+class Member(BaseModel):
+    """One user's place in one room."""
+
+    user: UserRef
+    role: Literal["owner", "moderator", "member"]
+    joined_at: Timestamp
+
+
+class Ban(BaseModel):
+    """Who may not join a room, why, and who said so."""
+
+    user: UserRef
+    reason: str
+    actor: UserRef | None
+    created_at: Timestamp
+
+
+class Message(BaseModel):
+    """A message as it is now; of two copies the one with the higher `revision` holds."""
+
+    id: Id
+    room_id: Id
+    seq: int
+    revision: int
+    author: UserRef
+    body: str
+    idempotency_key: str | None
+    created_at: Timestamp
+    edited_at: Timestamp | None
+    deleted_at: Timestamp | None

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from api.dependencies import AppResources, ClientAddress, CurrentPrincipal
 from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
+from api.protocol.fields import DisplayName, Id, Password
 from api.protocol.frames import user_object
-from api.rest.schemas import DisplayName, Id, Password, RequestBody, User, problems
+from api.rest.schemas import RequestBody, User, problems
 
 
 class ProfileChange(RequestBody):

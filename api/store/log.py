@@ -18,7 +18,7 @@ class LogRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def insert(  # noqa: PLR0913 - the columns of an event
+    def insert(
         self,
         room_id: str,
         seq: int,

@@ -165,7 +165,7 @@ class MemberRows:
         )
 
 
-def _members(room_id: str) -> Select[tuple[str, str, str, str, int]]:
+def _members(room_id: str) -> Select[str, str, str, str, int]:
     return (
         select(users.c.id, users.c.username, users.c.display_name, members.c.role, members.c.joined_at_ms)
         .join_from(members, users, users.c.id == members.c.user_id)
@@ -173,5 +173,5 @@ def _members(room_id: str) -> Select[tuple[str, str, str, str, int]]:
     )
 
 
-def _member(row: Row[tuple[str, str, str, str, int]]) -> Member:
+def _member(row: Row[str, str, str, str, int]) -> Member:
     return Member(UserRef(row[0], row[1], row[2]), Role(row[3]), row[4])

@@ -36,7 +36,7 @@ class Unit(Snapshot):
         self.now_ms = now_ms
         self.events: list[Event] = []
 
-    def append(  # noqa: PLR0913 - the columns of an event
+    def append(
         self,
         room_id: str,
         event_type: EventType,

@@ -128,6 +128,7 @@ class Writer:
     def _commit(self, batch: Sequence[Append | _Job]) -> None:
         started_s = time.monotonic()
         try:
+            changes_before = self._db.total_changes
             self._db.execute("BEGIN IMMEDIATE")
             now_ms = self._clock_ms()
             for run in _runs(batch):
@@ -136,7 +137,8 @@ class Writer:
                 else:
                     self._append(run, now_ms)
             self._db.execute("COMMIT")
-            self._observe_commit(time.monotonic() - started_s)
+            if self._db.total_changes != changes_before:
+                self._observe_commit(time.monotonic() - started_s)
             if self._failing_since_s is not None:
                 log_events.STORE_RECOVERED.emit(seconds=round(time.monotonic() - self._failing_since_s, 1))
                 self._failing_since_s = None

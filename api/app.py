@@ -1,0 +1,122 @@
+"""The application: which middleware, handlers and routes there are, and in what order. No logic."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+import uuid_utils
+from fastapi import FastAPI
+from fastapi.responses import Response
+from slowapi.errors import RateLimitExceeded
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.routing import WebSocketRoute
+
+from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
+from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
+from api.middleware.headers import SecurityHeadersMiddleware
+from api.middleware.hosts import AllowedHostsMiddleware
+from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
+from api.resources import open_resources
+from api.rest import auth, members, messages, operations, rooms, users
+from api.services.authentication import Principal
+from api.ws.deadlines import Pace
+from api.ws.endpoint import SocketEndpoint, SocketSettings
+from api.ws.slots import ConnectionSlots
+from config.settings import Settings
+
+BODY_BYTES_MAX: Final = 65_536
+EXPOSED_HEADERS: Final = (
+    REQUEST_ID_HEADER,
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Put the application together; nothing is opened before its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with open_resources(settings) as resources:
+            yield {"resources": resources}
+
+    app = FastAPI(
+        title="Chat API",
+        version=version("chat-api"),
+        description="Accounts, rooms and messages over REST; live over one WebSocket at `/v1/ws`.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
+        max_body_size=BODY_BYTES_MAX,
+        redirect_slashes=False,
+    )
+    _add_routes(app, settings)
+    add_error_handlers(app)
+    # The last one added is the first one asked.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.allowed_origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID_HEADER],
+        expose_headers=EXPOSED_HEADERS,
+    )
+    app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
+    app.add_middleware(UnforeseenErrorMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(ContextMiddleware, new_id=_new_id)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    is_limited = settings.rate_limits_enabled
+    http_limits = HttpLimits(settings.rate_limit_rest, is_enabled=is_limited)
+    message_limits = MessageLimits(
+        messages=settings.rate_limit_messages if is_limited else None,
+        history=settings.rate_limit_history if is_limited else None,
+        commands=settings.rate_limit_rest if is_limited else None,
+    )
+    slots = ConnectionSlots(total_max=settings.max_connections, per_user_max=settings.max_connections_per_user)
+    sockets = SocketEndpoint(
+        SocketSettings(
+            allowed_origins=settings.allowed_origins,
+            outbox_frames=settings.outbox_frames,
+            outbox_bytes=settings.outbox_bytes,
+            pace=Pace(
+                heartbeat_s=settings.heartbeat_seconds,
+                pong_s=settings.pong_seconds,
+                stall_s=settings.stall_seconds,
+                token_warning_s=settings.token_warning_seconds,
+            ),
+        ),
+        slots=slots,
+        handshake_limits=HandshakeLimits(settings.rate_limit_handshake if is_limited else None),
+        message_limits=message_limits,
+    )
+
+    def check_handshake(connection: HTTPConnection, principal: Principal) -> None:
+        sockets.check(connection)
+        slots.check(principal.user.id)
+
+    async def too_many_requests(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RateLimitExceeded)  # noqa: S101 - the registration below says so
+        return problem_response(request, http_limits.refusal(request, error))
+
+    app.include_router(auth.build_router(http_limits, check_handshake))
+    app.include_router(users.build_router(http_limits))
+    app.include_router(rooms.build_router(http_limits))
+    app.include_router(members.build_router(http_limits))
+    app.include_router(messages.build_router(http_limits, message_limits))
+    app.include_router(operations.build_router())
+    app.add_exception_handler(RateLimitExceeded, too_many_requests)
+    app.router.routes.append(WebSocketRoute("/v1/ws", sockets.serve))
+    if settings.docs_enabled:
+        operations.add_docs_page(app)
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())

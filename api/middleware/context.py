@@ -1,0 +1,89 @@
+"""Context: every request has an id, in its log lines and in its answer, and leaves one line.
+
+The message door is `bind_connection`: every line written for a connection carries its id and user.
+"""
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import log_events
+
+REQUEST_ID_HEADER = "X-Request-ID"
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines; a line each would hide the people. A failure is told by its own event."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SERVER_ERROR = 500
+
+
+class ContextMiddleware:
+    """Name each request and handshake, and write its line when it is answered.
+
+    Args:
+        new_id: makes a request id where the client brought none that can be used.
+    """
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+        self._app = app
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        answer = _Answer()
+
+        async def send_named(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.http.response.start", "websocket.accept"}:
+                answer.status = message.get("status", 101)
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            elif message["type"] == "http.response.body":
+                answer.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        started_s = time.monotonic()
+        try:
+            await self._app(scope, receive, send_named)
+        finally:
+            if scope["type"] == "http":
+                self._write_line(scope, answer, time.monotonic() - started_s)
+
+    def _write_line(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        if scope["path"] in QUIET_PATHS and answer.status < _SERVER_ERROR:
+            return
+        log_events.HTTP_REQUEST.emit(
+            method=scope["method"],
+            path=scope["path"],
+            status=answer.status,
+            ms=round(seconds * 1000, 1),
+            client=(scope.get("client") or ("",))[0],
+            user_agent=Headers(scope=scope).get("user-agent", ""),
+            bytes_out=answer.bytes_out,
+        )
+
+
+class _Answer:
+    """What became of one request."""
+
+    __slots__ = ("bytes_out", "status")
+
+    def __init__(self) -> None:
+        self.status = 499  # the client was gone before any answer
+        self.bytes_out = 0
+
+
+def bind_connection(connection_id: str, user_id: str) -> None:
+    """Name the connection and its user in every log line that this task writes from now on: the message door."""
+    structlog.contextvars.unbind_contextvars("request_id")
+    structlog.contextvars.bind_contextvars(connection_id=connection_id, user_id=user_id)

@@ -1,0 +1,111 @@
+"""Errors: what was refused is a problem document or an `error` frame; what nobody foresaw is one line in the log."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import log_events
+from api.domain.errors import ChatError, ErrorCode, FieldError
+from api.protocol.codec import encode
+from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
+
+_CODES = {
+    400: ErrorCode.BAD_REQUEST,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.TOO_LARGE,
+}
+
+
+def problem_response(connection: HTTPConnection, error: ChatError) -> Response:
+    """Answer a request or a handshake with an error."""
+    document = problem(error, request_id_of(connection))
+    return Response(encode(document), document["status"], problem_headers(error), PROBLEM_MEDIA_TYPE)
+
+
+def request_id_of(connection: HTTPConnection) -> str:
+    """Find the id that the context middleware gave to the request."""
+    return str(connection.scope.get("state", {}).get("request_id", ""))
+
+
+def field_errors(found: Sequence[Any]) -> list[FieldError]:
+    """Take from Pydantic's errors what a client may see: never the input, which may be a password."""
+    return [FieldError(loc=list(one["loc"]), msg=one["msg"], type=one["type"]) for one in found]
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer everything that is raised with a problem document."""
+
+    async def refused(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, ChatError)  # noqa: S101 - the registration below says so
+        return problem_response(connection, error)
+
+    async def not_valid(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - the registration below says so
+        detail = "The request is not valid."
+        return problem_response(
+            connection, ChatError(ErrorCode.VALIDATION_ERROR, detail, errors=field_errors(error.errors()))
+        )
+
+    async def framework_refused(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - the registration below says so
+        if error.status_code == 400 and "parsing the body" in error.detail:  # noqa: PLR2004 - FastAPI's own
+            return problem_response(
+                connection, ChatError(ErrorCode.VALIDATION_ERROR, "The body cannot be read.", errors=[_UNREADABLE])
+            )
+        code = _CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
+        headers = dict(error.headers or {})
+        return problem_response(connection, ChatError(code, error.detail, status=error.status_code, headers=headers))
+
+    app.add_exception_handler(ChatError, refused)
+    app.add_exception_handler(RequestValidationError, not_valid)
+    app.add_exception_handler(HTTPException, framework_refused)
+
+
+_UNREADABLE = FieldError(loc=["body"], msg="cannot be read", type="body_unreadable")
+
+
+class UnforeseenErrorMiddleware:
+    """Log what nobody foresaw, once and with its traceback, and answer 500 without a word of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; of sockets only the handshake, the rest has its own last resort."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        has_started = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:  # noqa: BLE001 - the last resort
+            log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=scope["path"], exc_info=error)
+            if not has_started:
+                response = problem_response(HTTPConnection(scope), internal_error())
+                await response(scope, receive, send)
+
+
+def internal_error() -> ChatError:
+    """Build the answer to what nobody foresaw."""
+    return ChatError(ErrorCode.INTERNAL_ERROR, "Something went wrong here; the operators can find it by its id.")
+
+
+def command_error(error: Exception, *, connection_id: str, user_id: str, command_type: str) -> ChatError:
+    """Word what a command raised for its `error` frame: the message door."""
+    if isinstance(error, ChatError):
+        return error
+    log_events.COMMAND_FAILED.emit(connection_id=connection_id, user_id=user_id, type=command_type, exc_info=error)
+    return internal_error()

@@ -1,0 +1,66 @@
+"""Validation: bytes to a command, or the error that says what is wrong with them.
+
+REST bodies are validated by FastAPI; what it refuses is worded in `errors`. This is the message door.
+"""
+
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.domain.errors import ChatError, ErrorCode
+from api.middleware.errors import field_errors
+from api.protocol.codec import decode
+
+COMMAND_ID_CHARS_MAX = 64
+
+Command = TypeVar("Command")
+
+
+class InvalidCommandError(Exception):
+    """A frame that is no command; `command_id` is its id where it has a valid one."""
+
+    def __init__(self, command_id: str | None, error: ChatError) -> None:
+        super().__init__(error.code.value)
+        self.command_id = command_id
+        self.error = error
+
+
+def parse_command(adapter: TypeAdapter[Command], known_types: frozenset[str], data: bytes, *, text: bool) -> Command:
+    """Read one command; the fast path is one pass over the bytes.
+
+    Raises:
+        InvalidCommandError: `invalid_frame`, `unknown_type` or `validation_error`.
+    """
+    if not text:
+        raise InvalidCommandError(None, _invalid_frame("Binary frames are not understood; send JSON text."))
+    try:
+        return adapter.validate_json(data)
+    except ValidationError as error:
+        # Only a frame that failed is looked at twice: its id is wanted for the answer.
+        raise _explain(error, known_types, data) from None
+
+
+def _explain(error: ValidationError, known_types: frozenset[str], data: bytes) -> InvalidCommandError:
+    try:
+        frame: Any = decode(data)
+    except ValueError:
+        return InvalidCommandError(None, _invalid_frame("The frame is no JSON."))
+    if not isinstance(frame, dict):
+        return InvalidCommandError(None, _invalid_frame("The frame is no JSON object."))
+    command_id = frame.get("id")
+    if not isinstance(command_id, str) or not 0 < len(command_id) <= COMMAND_ID_CHARS_MAX:
+        command_id = None
+    command_type = frame.get("type")
+    if isinstance(command_type, str) and command_type not in known_types:
+        return InvalidCommandError(command_id, ChatError(ErrorCode.UNKNOWN_TYPE, "There is no such command."))
+    errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
+    for one in errors:
+        if one["loc"] and one["loc"][0] == command_type:
+            one["loc"] = one["loc"][1:]
+    return InvalidCommandError(
+        command_id, ChatError(ErrorCode.VALIDATION_ERROR, "The command is not valid.", errors=errors)
+    )
+
+
+def _invalid_frame(detail: str) -> ChatError:
+    return ChatError(ErrorCode.INVALID_FRAME, detail)

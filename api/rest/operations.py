@@ -1,0 +1,109 @@
+"""Operations: is the process alive, can it serve, and the page that explains the API."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from fastapi import APIRouter, FastAPI, Response
+from pydantic import BaseModel
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from api.dependencies import AppResources
+from api.domain.errors import ChatError
+from api.resources import Resources
+
+DATABASE_TIMEOUT_S: Final = 2.0
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+# Swagger UI styles itself from its script, and has its icons in data: URLs.
+_DOCS_CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_DOCS_HEADERS: Final = {
+    "Content-Security-Policy": _DOCS_CONTENT_SECURITY_POLICY,
+    "Cache-Control": "no-cache",
+}
+
+CheckState = Literal["ok", "failed", "draining"]
+
+
+class Health(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """Whether the node can serve, and what of it can not."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: dict[str, CheckState]
+
+
+def build_router() -> APIRouter:
+    """Build the routes that load balancers ask; they are not limited."""
+    router = APIRouter(tags=["operations"])
+    router.get("/healthz", operation_id="get_health", summary="Is the process alive", response_model=Health)(get_health)
+    router.get(
+        "/readyz",
+        operation_id="get_readiness",
+        summary="Can the node serve",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "The database is gone, or the node is going down"}},
+    )(get_readiness)
+    return router
+
+
+async def get_health() -> dict[str, Any]:
+    return {"status": "ok"}
+
+
+async def get_readiness(response: Response, resources: AppResources) -> dict[str, Any]:
+    checks: dict[str, CheckState] = {
+        "database": await _check_database(resources),
+        "node": "draining" if resources.is_draining else "ok",
+    }
+    is_ready = all(state == "ok" for state in checks.values())
+    response.status_code = 200 if is_ready else 503
+    return {"status": "ok" if is_ready else "unavailable", "checks": checks}
+
+
+async def _check_database(resources: Resources) -> CheckState:
+    try:
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
+            await resources.store.read(lambda rows: rows.rooms.default_room_id())
+            await resources.store.write(lambda unit: unit.rooms.default_room_id())
+    except (ChatError, TimeoutError):
+        return "failed"
+    return "ok"
+
+
+def add_docs_page(app: FastAPI) -> None:
+    """Serve `/docs` with all that it needs from here: it works without any other site."""
+    app.router.routes += [
+        Route("/docs", _docs_page, include_in_schema=False),
+        Mount("/docs/page", _Assets(directory=_ASSETS / "docs")),
+        Mount("/docs/swagger", _Assets(directory=_ASSETS / "swagger")),
+    ]
+
+
+async def _docs_page(_request: Request) -> Response:
+    return FileResponse(_ASSETS / "docs" / "index.html", headers=_DOCS_HEADERS)
+
+
+class _Assets(StaticFiles):
+    """Files of the page, under the page's own rules."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_rules(message: Any) -> None:  # noqa: ANN401 - an ASGI message
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_DOCS_HEADERS)
+            await send(message)
+
+        await super().__call__(scope, receive, send_with_rules)

@@ -1,0 +1,1 @@
+"""Sockets: the handshake, one connection's life, its commands."""

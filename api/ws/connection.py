@@ -1,0 +1,294 @@
+"""One socket's life: frames in, commands carried out, answers and events out, the deadlines that end it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Final
+
+from api import log_events
+from api.broadcast.outbox import Outbox
+from api.broadcast.wire import Wire
+from api.domain.errors import ChatError, ErrorCode
+from api.domain.models import Message, User
+from api.middleware.errors import command_error
+from api.middleware.rate_limit import MessageLimits
+from api.middleware.validation import InvalidCommandError
+from api.protocol import frames
+from api.protocol.problems import CloseCode
+from api.ws.commands import Command, CommandContext, SendMessage
+from api.ws.deadlines import Deadlines, Pace
+
+ERRORS_IN_A_ROW_MAX: Final = 20
+RATE_LIMITED_MAX: Final = 100
+RATE_LIMITED_WINDOW_S: Final = 60.0
+WAITING_COMMANDS_MAX: Final = 32
+DRAIN_ANSWERS_S: Final = 5.0
+
+_FRAME_FAULTS = {ErrorCode.INVALID_FRAME, ErrorCode.UNKNOWN_TYPE, ErrorCode.VALIDATION_ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionParts:
+    """What all connections of a node share.
+
+    `parse` reads one frame into a command, or raises InvalidCommandError.
+    """
+
+    parse: Callable[..., Command]
+    limits: MessageLimits
+    context: CommandContext
+    pace: Pace
+    outbox_frames: int
+    outbox_bytes: int
+    stall_s: float
+    on_slow_consumer: Callable[[], None]
+
+
+class SocketConnection:
+    """One open socket of one user; implements `broadcast.base.Connection` and `broadcast.wire.Sink`.
+
+    Messages are submitted in the order they come. Other commands run one after the other in the order they come. The
+    next frame is read only while the outbox is under half full, counting the answers that are still owed.
+    """
+
+    def __init__(
+        self,
+        connection_id: str,
+        user: User,
+        session_id: str,
+        expires_at_ms: int,
+        *,
+        wire: Wire,
+        parts: ConnectionParts,
+        on_lost: Callable[["SocketConnection"], None],
+    ) -> None:
+        self.id = connection_id
+        self.user = user
+        self.session_id = session_id
+        self.is_live = False
+        self.room_ids: set[str] = set()
+        self.frames_in = 0
+        self.bytes_in = 0
+        self.outbox = Outbox(
+            wire, frames_max=parts.outbox_frames, bytes_max=parts.outbox_bytes, on_overflow=self._overflow
+        )
+        self.deadlines = Deadlines(parts.pace, expires_at_ms)
+        self.lost: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._wire = wire
+        self._parts = parts
+        self._on_lost = on_lost
+        self._context: Context = copy_context()
+        self._waiting: deque[Command] = deque()
+        self._runner: asyncio.Task[None] | None = None
+        self._sends_owed = 0
+        self._is_closing = False
+        self._is_reading_held = False
+        self._errors_in_a_row = 0
+        self._rate_limited_at_s: deque[float] = deque(maxlen=RATE_LIMITED_MAX)
+
+    # --- from the wire
+
+    def frame_received(self, data: bytes, *, text: bool) -> None:
+        """Take one message from the client: validation, limits, then the command."""
+        if self._is_closing:
+            return
+        self.frames_in += 1
+        self.bytes_in += len(data)
+        try:
+            command = self._parts.parse(data, text=text)
+        except InvalidCommandError as invalid:
+            self.answer_error(invalid.command_id, invalid.error)
+        else:
+            self._errors_in_a_row = 0
+            try:
+                self._parts.limits.check(command.bucket, self.user.id)
+                self._carry_out(command)
+            except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
+                self._failed(command, error)
+        self._read_or_hold()
+
+    def pong_received(self) -> None:
+        """Learn that the client is there."""
+        self.deadlines.pong_received()
+
+    def writable_again(self) -> None:
+        """Send on, then read on."""
+        self.outbox.flush()
+        self._read_or_hold()
+
+    def connection_lost(self, code: int, reason: str) -> None:
+        """Forget everything: nothing can be sent any more."""
+        self._is_closing = True
+        self.outbox.close()
+        self._waiting.clear()
+        self._on_lost(self)
+        if not self.lost.done():
+            self.lost.set_result((code, reason))
+
+    # --- commands
+
+    def _carry_out(self, command: Command) -> None:
+        if isinstance(command, SendMessage):
+            origin = _SocketOrigin(self, command.id)
+            self._sends_owed += 1
+            try:
+                command.start(self, self._parts.context, origin)
+            except ChatError:
+                self._sends_owed -= 1
+                raise
+            return
+        self._waiting.append(command)
+        if self._runner is None:
+            loop = asyncio.get_running_loop()
+            self._runner = loop.create_task(self._run_waiting(), context=self._context)
+
+    async def _run_waiting(self) -> None:
+        try:
+            while self._waiting and not self._is_closing:
+                command = self._waiting.popleft()
+                try:
+                    assert not isinstance(command, SendMessage)  # noqa: S101 - those never wait
+                    result = await command.execute(self, self._parts.context)
+                except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
+                    self._failed(command, error)
+                else:
+                    self.outbox.push_answer(frames.ack(command.id, result))
+                self._read_or_hold()
+        finally:
+            self._runner = None
+
+    def _failed(self, command: Command, error: Exception) -> None:
+        refused = command_error(error, connection_id=self.id, user_id=self.user.id, command_type=command.type)
+        self.answer_error(command.id, refused)
+
+    def answer_error(self, command_id: str | None, error: ChatError) -> None:
+        """Answer with an `error` frame; too many of the same kind end the connection."""
+        self.outbox.push_answer(frames.error(command_id, error))
+        if error.code in _FRAME_FAULTS:
+            self._errors_in_a_row += 1
+            if self._errors_in_a_row >= ERRORS_IN_A_ROW_MAX:
+                self.close(CloseCode.TOO_MANY_ERRORS)
+        elif error.code is ErrorCode.RATE_LIMITED:
+            now_s = asyncio.get_running_loop().time()
+            self._rate_limited_at_s.append(now_s)
+            oldest_s = self._rate_limited_at_s[0]
+            if len(self._rate_limited_at_s) == RATE_LIMITED_MAX and now_s - oldest_s < RATE_LIMITED_WINDOW_S:
+                self.close(CloseCode.RATE_LIMITED)
+
+    def send_answered(self) -> None:
+        """Learn that one message has got its answer."""
+        self._sends_owed -= 1
+        self._read_or_hold()
+
+    def extend(self, expires_at_ms: int) -> None:
+        """Live on until another token's expiry."""
+        self.deadlines.extend(expires_at_ms)
+
+    # --- reading
+
+    def go_live(self) -> None:
+        """Begin to read, after `welcome`."""
+        self._read_or_hold()
+
+    def hold_reading(self) -> None:
+        """Leave what the client sends in its socket."""
+        self._is_reading_held = True
+        self._wire.pause_reading()
+
+    def _read_or_hold(self) -> None:
+        if self._is_closing:
+            return
+        outbox = self.outbox
+        must_hold = (
+            not self.is_live
+            or len(self._waiting) >= WAITING_COMMANDS_MAX
+            or outbox.holds_answer
+            or outbox.is_half_full_with(self._sends_owed)
+        )
+        if must_hold == self._is_reading_held:
+            return
+        self._is_reading_held = must_hold
+        if must_hold:
+            outbox.on_flushed = self._read_or_hold
+            self._wire.pause_reading()
+        else:
+            outbox.on_flushed = None
+            self._wire.resume_reading()
+
+    # --- the end
+
+    def tick(self, now_s: float, now_ms: int) -> None:
+        """Look at the deadlines: several times a second, from one place for all connections."""
+        if self._is_closing or not self.is_live:
+            return
+        due = self.deadlines.look(
+            now_s,
+            now_ms,
+            frames_out=self.outbox.frames_out,
+            is_full=self.outbox.is_half_full or self.outbox.holds_answer,
+            is_reading_held=self._is_reading_held,
+        )
+        for push in due.pushes:
+            self.outbox.push(push)
+        if due.is_ping_due:
+            self._wire.ping()
+        if due.close is CloseCode.SLOW_CONSUMER:
+            self._overflow()
+        elif due.close is not None:
+            self.close(due.close)
+
+    def close(self, code: CloseCode) -> None:
+        """End the connection; what waits is sent if the transport takes it at once."""
+        if self._is_closing:
+            return
+        self.outbox.flush()
+        self._is_closing = True
+        self.outbox.close()
+        self._waiting.clear()
+        self._wire.close(code.value, code.reason, self._parts.stall_s)
+
+    async def drain(self, reconnect_after_ms: int) -> None:
+        """Answer what was asked, say goodbye, close with 4001."""
+        self.outbox.push(frames.server_draining(reconnect_after_ms))
+        self.is_live = False
+        self._read_or_hold()
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + DRAIN_ANSWERS_S
+        while (self._runner is not None or self._sends_owed) and not self._is_closing and loop.time() < give_up_s:
+            await asyncio.sleep(0.01)
+        self.close(CloseCode.DRAINING)
+
+    def _overflow(self) -> None:
+        if self._is_closing:
+            return
+        self._parts.on_slow_consumer()
+        log_events.WS_SLOW_CONSUMER.emit(
+            connection_id=self.id,
+            user_id=self.user.id,
+            outbox_frames=self.outbox.frames,
+            outbox_bytes=self.outbox.size_bytes,
+            stalled_seconds=round(self.deadlines.stalled_s, 1),
+        )
+        self.close(CloseCode.SLOW_CONSUMER)
+
+
+class _SocketOrigin:
+    """The connection that sent a message and is owed its answer."""
+
+    __slots__ = ("_command_id", "connection")
+
+    def __init__(self, connection: SocketConnection, command_id: str) -> None:
+        self.connection = connection
+        self._command_id = command_id
+
+    def settle(self, message: Message, *, duplicate: bool) -> None:
+        """Send the ack; it has the event's place in the order."""
+        self.connection.outbox.push(frames.message_ack(self._command_id, message, duplicate=duplicate))
+        self.connection.send_answered()
+
+    def fail(self, error: ChatError) -> None:
+        """Send the error."""
+        self.connection.answer_error(self._command_id, error)
+        self.connection.send_answered()

@@ -1,0 +1,232 @@
+"""`/v1/ws`: handshake, upgrade, and the connection until it is lost."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+
+import uuid_utils
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from api import log_events
+from api.broadcast.wire import Wire
+from api.dependencies import client_address, resources_of
+from api.domain.errors import ChatError, ErrorCode
+from api.domain.models import Room
+from api.domain.text import BODY_CHARS
+from api.middleware.context import bind_connection
+from api.middleware.rate_limit import HandshakeLimits, MessageLimits
+from api.middleware.validation import parse_command
+from api.protocol import frames
+from api.protocol.codec import encode
+from api.protocol.problems import SPECS, CloseCode
+from api.protocol.timestamps import rfc3339
+from api.resources import Resources
+from api.ws.asgi_wire import AsgiWire
+from api.ws.commands import KNOWN_TYPES, CommandContext, command_adapter
+from api.ws.connection import ConnectionParts, SocketConnection
+from api.ws.deadlines import Pace
+from api.ws.handshake import Admission, Handshake, check_way_in
+from api.ws.slots import ConnectionSlots
+
+FRAME_BYTES_MAX: Final = 65_536
+JOIN_TIMEOUT_S: Final = 30.0
+
+_CLOSE_CODES = {
+    ErrorCode.SESSION_REVOKED: CloseCode.SESSION_REVOKED,
+    ErrorCode.ACCOUNT_SUSPENDED: CloseCode.ACCOUNT_SUSPENDED,
+    ErrorCode.TOKEN_EXPIRED: CloseCode.TOKEN_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """The plain values that sockets go by."""
+
+    allowed_origins: Sequence[str]
+    outbox_frames: int
+    outbox_bytes: int
+    pace: Pace
+
+
+class SocketEndpoint:
+    """Serve `/v1/ws`.
+
+    Args:
+        slots: shared with the route of the tickets, which refuses what a handshake would be refused.
+        message_limits: shared with the routes that send messages.
+    """
+
+    def __init__(
+        self,
+        settings: SocketSettings,
+        *,
+        slots: ConnectionSlots,
+        handshake_limits: HandshakeLimits,
+        message_limits: MessageLimits,
+    ) -> None:
+        self._settings = settings
+        self._slots = slots
+        self._handshake_limits = handshake_limits
+        self._message_limits = message_limits
+        self._parse = partial(parse_command, command_adapter(), KNOWN_TYPES)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Let a client in and serve it until its socket is gone.
+
+        Raises:
+            ChatError: the handshake is refused; the answer is an ordinary problem document.
+        """
+        resources = resources_of(websocket)
+        handshake = Handshake(
+            authenticator=resources.authenticator,
+            tickets=resources.tickets,
+            slots=self._slots,
+            limits=self._handshake_limits,
+            allowed_origins=self._settings.allowed_origins,
+            is_draining=lambda: resources.is_draining,
+        )
+        try:
+            admission = await handshake.admit(websocket)
+        except ChatError as error:
+            resources.stats.handshake_refused()
+            _log_refusal(websocket, error)
+            raise
+        with self._slots.take(admission.principal.user.id):
+            await websocket.accept(admission.subprotocol)
+            await self._carry(websocket, resources, admission)
+
+    def check(self, connection: HTTPConnection) -> None:
+        """Refuse a request for a ticket where the handshake would be refused now.
+
+        Raises:
+            ChatError: `draining`, `origin_not_allowed`.
+        """
+        is_draining = resources_of(connection).is_draining
+        check_way_in(connection, self._settings.allowed_origins, is_draining=is_draining)
+
+    async def _carry(self, websocket: WebSocket, resources: Resources, admission: Admission) -> None:
+        offered = cast(Wire | None, websocket.scope.get("extensions", {}).get("chat.wire"))
+        if offered is not None:
+            await self._run(websocket, resources, admission, offered)
+            return
+        plain = AsgiWire(websocket)
+        carrying = asyncio.create_task(plain.run())
+        try:
+            await self._run(websocket, resources, admission, plain)
+        finally:
+            plain.abort()
+            await carrying
+
+    async def _run(self, websocket: WebSocket, resources: Resources, admission: Admission, wire: Wire) -> None:
+        principal = admission.principal
+        connection_id = str(uuid_utils.uuid7())
+        bind_connection(connection_id, principal.user.id)
+        started_s = time.monotonic()
+        connection = SocketConnection(
+            connection_id,
+            principal.user,
+            principal.session_id,
+            principal.expires_at_ms,
+            wire=wire,
+            parts=self._parts(resources),
+            on_lost=partial(_forget, resources),
+        )
+        resources.hub.register(connection)
+        try:
+            connection.hold_reading()
+            wire.start(connection)
+            await self._join(connection, resources, admission, websocket)
+            code, reason = await connection.lost
+        finally:
+            _forget(resources, connection)
+        log_events.WS_DISCONNECTED.emit(
+            code=code,
+            reason=reason,
+            seconds=round(time.monotonic() - started_s, 3),
+            frames_in=connection.frames_in,
+            frames_out=connection.outbox.frames_out,
+            bytes_in=connection.bytes_in,
+            bytes_out=connection.outbox.bytes_out,
+        )
+
+    async def _join(
+        self, connection: SocketConnection, resources: Resources, admission: Admission, websocket: WebSocket
+    ) -> None:
+        async def check() -> None:
+            ended = (await resources.authenticator.recheck([connection.session_id]))[connection.session_id]
+            if ended is not None:
+                raise ChatError(ended, "The session has ended.")
+
+        def welcome(rooms: Sequence[Room]) -> bytes:
+            log_events.WS_CONNECTED.emit(
+                session_id=connection.session_id,
+                client=client_address(websocket),
+                user_agent=websocket.headers.get("user-agent", ""),
+                auth=admission.way,
+                rooms=len(rooms),
+            )
+            return self._welcome(connection, resources, rooms)
+
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                await resources.manager.join(connection, check=check, welcome=welcome)
+        except ChatError as error:
+            connection.close(_CLOSE_CODES.get(error.code, CloseCode.INTERNAL_ERROR))
+        except Exception as error:  # noqa: BLE001 - the last resort: the socket must not hang between two states
+            log_events.COMMAND_FAILED.emit(type="connect", exc_info=error)
+            connection.close(CloseCode.INTERNAL_ERROR)
+        else:
+            connection.go_live()
+
+    def _welcome(self, connection: SocketConnection, resources: Resources, rooms: Sequence[Room]) -> bytes:
+        limit = self._message_limits.messages
+        return encode(
+            {
+                "type": "welcome",
+                "connection_id": connection.id,
+                "user": frames.user_object(connection.user),
+                "server_time": rfc3339(resources.clock_ms()),
+                "heartbeat_ms": round(self._settings.pace.heartbeat_s * 1000),
+                "token_expires_at": rfc3339(connection.deadlines.expires_at_ms),
+                "limits": {
+                    "frame_bytes": FRAME_BYTES_MAX,
+                    "body_chars": BODY_CHARS[1],
+                    "messages": None if limit is None else {"count": limit.count, "window_seconds": limit.period_s},
+                },
+                "rooms": [frames.room_object(room) for room in rooms],
+            }
+        )
+
+    def _parts(self, resources: Resources) -> ConnectionParts:
+        return ConnectionParts(
+            parse=self._parse,
+            limits=self._message_limits,
+            context=CommandContext(resources.messages, resources.authenticator, resources.clock_ms),
+            pace=self._settings.pace,
+            outbox_frames=self._settings.outbox_frames,
+            outbox_bytes=self._settings.outbox_bytes,
+            stall_s=self._settings.pace.stall_s,
+            on_slow_consumer=resources.stats.slow_consumer_cut,
+        )
+
+
+def _forget(resources: Resources, connection: SocketConnection) -> None:
+    if resources.hub.unregister(connection):
+        outbox = connection.outbox
+        resources.stats.connection_lost(dropped=outbox.dropped, frames_high_water=outbox.frames_high_water)
+    resources.manager.leave(connection)
+
+
+def _log_refusal(websocket: WebSocket, error: ChatError) -> None:
+    log_events.WS_REFUSED.emit(
+        code=error.code.value,
+        status=error.status or SPECS[error.code].status,
+        client=client_address(websocket),
+        user_agent=websocket.headers.get("user-agent", ""),
+        origin=websocket.headers.get("origin"),
+        user_id=None,
+    )

@@ -1,0 +1,52 @@
+"""How many sockets there may be."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.domain.errors import ChatError, ErrorCode
+
+RETRY_AFTER_MS = 5000
+
+
+class ConnectionSlots:
+    """Places for sockets on this node: so many in all, so many a user. Taken before the upgrade, back when it is gone."""
+
+    def __init__(self, *, total_max: int, per_user_max: int) -> None:
+        self._total_max = total_max
+        self._per_user_max = per_user_max
+        self._taken: Counter[str] = Counter()
+        self._total = 0
+
+    def check(self, user_id: str | None) -> None:
+        """Refuse where there is no place left; without a user, only where there is none for anybody.
+
+        Raises:
+            ChatError: `connection_limit`.
+        """
+        if self._total >= self._total_max:
+            raise _limit("This server has as many connections as it can take.")
+        if user_id is not None and self._taken[user_id] >= self._per_user_max:
+            raise _limit("This user has as many connections as one may have.")
+
+    @contextmanager
+    def take(self, user_id: str) -> Iterator[None]:
+        """Hold a place for one socket.
+
+        Raises:
+            ChatError: `connection_limit`.
+        """
+        self.check(user_id)
+        self._taken[user_id] += 1
+        self._total += 1
+        try:
+            yield
+        finally:
+            self._total -= 1
+            self._taken[user_id] -= 1
+            if not self._taken[user_id]:
+                del self._taken[user_id]
+
+
+def _limit(detail: str) -> ChatError:
+    return ChatError(ErrorCode.CONNECTION_LIMIT, detail, retry_after_ms=RETRY_AFTER_MS)
