@@ -162,7 +162,7 @@ HTTP_ERROR: Final = _event(
 COMMAND_FAILED: Final = _event(
     "command.failed",
     "error",
-    "connection_id type exception",
+    "connection_id user_id type exception",
     "A command on a socket failed in a way nobody foresaw; the client got internal_error.",
     "A fault of this program: report it with the `exception`.",
 )
