@@ -56,7 +56,7 @@ async def test_a_body_is_trimmed_and_else_kept_as_sent(person: MakePerson, make_
         "x": "x",
         EMOJI * 4000: EMOJI * 4000,
         "  " + "y" * 4000 + "\n": "y" * 4000,
-        "a\r\n" * 1999 + "abc": "a\n" * 1999 + "abc",
+        "a\r\n" * 1999 + "ab": "a\n" * 1999 + "ab",
     }
     for text, stored in sent.items():
         assert (await say(ada, room, text))["body"] == stored
@@ -136,7 +136,7 @@ async def test_no_refusal_echoes_what_was_refused(person: MakePerson, make_room:
     await add(ada, room, bob)
     secret = f"s3cret-{secrets.token_hex(8)}"
     socket = await ada.connect()
-    for body in ({"body": f"{secret}\x00"}, {"body": "x", secret: 1}, {"body": [secret]}, {"body": secret * 400}):
+    for body in ({"body": f"{secret}\x00"}, {"body": "x", "more": secret}, {"body": [secret]}, {"body": secret * 400}):
         answer = await ada.http.post(f"/v1/rooms/{room['id']}/messages", json=body)
         refused(answer, "validation_error")
         assert secret not in answer.text
