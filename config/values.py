@@ -67,7 +67,7 @@ def origin(value: str) -> str:
 
 
 def host_pattern(value: str) -> str:
-    if value != "*" and not _HOST.fullmatch(value.lower()):
+    if not _HOST.fullmatch(value.lower()):
         raise ValueError("each must be a host name without a port, such as chat.example.com or *.example.com")
     return value.lower()
 

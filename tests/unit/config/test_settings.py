@@ -54,6 +54,7 @@ def test_settings_are_frozen() -> None:
         ("CHAT_ALLOWED_ORIGINS", "chat.example.com", "an origin such as"),
         ("CHAT_ALLOWED_HOSTS", "chat.example.com:8000", "without a port"),
         ("CHAT_ALLOWED_HOSTS", "chat.*", "such as"),
+        ("CHAT_ALLOWED_HOSTS", "*", "such as"),
         ("CHAT_TRUSTED_PROXIES", "*", "address or a network"),
         ("CHAT_TRUSTED_PROXIES", "proxy.internal", "address or a network"),
         ("CHAT_SIGNUP", "maybe", "'open' or 'closed'"),
