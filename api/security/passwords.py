@@ -20,6 +20,8 @@ T = TypeVar("T")
 QUEUE_MAX: Final = 64
 """Hashes waiting for a thread: about a second of work on two cores, past which a retry serves the client better."""
 
+MEMORY_KIB: Final = 19_456
+
 _RETRY_AFTER_MS = 1000
 
 
@@ -32,17 +34,22 @@ class Verdict:
 
 
 class Passwords:
-    """Hashes and verifies in threads of its own, as many as there are cores: argon2id, 19 MiB, t=2, p=1 (OWASP).
+    """Hashes and verifies in threads of its own: argon2id, 19 MiB, t=2, p=1 (OWASP).
 
     Making one costs one hash of work in the calling thread.
+
+    Args:
+        threads: how many at once; None: as many as there are cores.
+        queue_max: how many may wait for a thread.
+        memory_kib: of each hash; less makes stolen hashes cheaper to guess.
     """
 
-    def __init__(self, *, threads: int | None = None, queue_max: int = QUEUE_MAX) -> None:
+    def __init__(self, *, threads: int | None = None, queue_max: int = QUEUE_MAX, memory_kib: int = MEMORY_KIB) -> None:
         threads = threads or os.cpu_count() or 1
         self._context = CryptContext(
             schemes=["argon2"],
             argon2__type="ID",
-            argon2__memory_cost=19_456,
+            argon2__memory_cost=memory_kib,
             argon2__time_cost=2,
             argon2__parallelism=1,
         )

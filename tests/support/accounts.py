@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from api.domain.models import RoomInfo, User, Visibility
@@ -107,8 +109,9 @@ class House:
 @asynccontextmanager
 async def open_store(folder: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
     """Open a migrated database in this folder."""
-    url = f"sqlite+aiosqlite:///{folder / 'chat.db'}"
-    migrate(url)
+    path = folder / "chat.db"
+    path.write_bytes(_migrated_database())
+    url = f"sqlite+aiosqlite:///{path}"
     async with open_sqlite_store(url, observe_commit=lambda _seconds: None, clock_ms=clock) as store:
         yield store
 
@@ -123,7 +126,7 @@ async def open_house(
         await store.write(_open_default_room)
         tokens = AccessTokens([SECRET], life_seconds=LIFE_SECONDS, clock_ms=clock)
         authenticator = Authenticator(store, tokens, clock_ms=clock, monotonic=clock.monotonic)
-        passwords, policy = Passwords(), PasswordPolicy(min_length=12)
+        passwords, policy = Passwords(memory_kib=64), PasswordPolicy(min_length=12)
         limiter = limiter or WindowRateLimiter()
         sessions = Sessions(store, tokens, authenticator, live, clock_ms=clock, refresh_life_seconds=REFRESH_SECONDS)
         accounts = Accounts(
@@ -153,6 +156,15 @@ async def open_house(
             )
         finally:
             passwords.close()
+
+
+@cache
+def _migrated_database() -> bytes:
+    # Once for all tests of a process: a migration is slow beside what they do with it.
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "chat.db"
+        migrate(f"sqlite+aiosqlite:///{path}")
+        return path.read_bytes()
 
 
 def _open_default_room(unit: Unit) -> None:
