@@ -66,7 +66,7 @@ class Resources:
         knock at once.
         """
         self.is_draining = True
-        log_events.NODE_DRAINING.emit(connections=len(self.hub))
+        log_events.NODE_DRAINING.emit(connections=len(self.hub), drain_seconds=deadline_s)
         leaving = list(self.hub.all())
         random.shuffle(leaving)
         steps = max(1, int(deadline_s / 2 / DRAIN_STEP_S))
@@ -121,7 +121,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
             yield Administration(store, passwords, PasswordPolicy(min_length=settings.password_min_length))
 
 
-def _build(
+def _build(  # noqa: PLR0917 - what the services stand on
     settings: Settings, store: Store, hub: Hub, manager: BroadcastManager, stats: NodeStats, passwords: Passwords
 ) -> Resources:
     secret_keys = [key.get_secret_value() for key in settings.secret_keys]

@@ -1,4 +1,4 @@
-"""One room on one node: events in, in any order and more than once; out to the connections in the order of `seq`, once."""
+"""One room on one node: events come in in any order and more than once, and go out in the order of `seq`, once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -43,7 +43,6 @@ class Dispatcher:
         self.head = 0
         self.member_count: int | None = None
         self.is_active = False
-        self.is_deleted = False
         self._highest = 0
         self._connections: dict[Connection, None] = {}
         self._changed: dict[str, int] = {}
@@ -81,8 +80,10 @@ class Dispatcher:
         else:
             self.catch_up()
 
-    def notice(self, last_seq: int) -> None:
+    def notice(self, last_seq: int, member_count: int | None = None) -> None:
         """Learn from the store how long the log is: this heals a lost tail, which no later hint would show."""
+        if member_count is not None:
+            self.member_count = member_count
         self._highest = max(self._highest, last_seq)
         if self.is_active and last_seq > self.head:
             self.catch_up()
@@ -104,12 +105,12 @@ class Dispatcher:
         """Tell whether the event at `seq` is still to come to this connection."""
         return self.is_active and seq > self.head and connection in self._connections
 
-    def has_changed(self, user_id: str, seq: int) -> bool:
-        """Tell whether this user's membership has changed above `seq`, as far as delivered here."""
-        return self._changed.get(user_id, 0) > seq
+    def is_current(self, user_id: str, seq: int) -> bool:
+        """Tell whether what the store said of this user's membership at `seq` still holds at `head`."""
+        return self.is_active and self._changed.get(user_id, 0) <= seq
 
     def forget_changes(self) -> None:
-        """Drop what `has_changed` knows of events that no running join can still ask for."""
+        """Drop the membership changes that `is_current` goes by: nobody is on the way in."""
         self._changed.clear()
 
     def add(self, connection: Connection) -> None:
@@ -151,19 +152,19 @@ class Dispatcher:
         self.head = event.seq
         frame = encode(frames.event_object(event))
         concerned = event.joiner or event.leaver
-        origin = self._origins.pop(event.message.id, None) if _is_new_message(event) and event.message else None
+        message = event.message if event.type is EventType.MESSAGE_CREATED else None
+        origin = None if message is None else self._origins.pop(message.id, None)
         sender = None if origin is None else origin.connection
         for connection in self._connections:
             if connection is not sender and (concerned is None or connection.user.id != concerned.id):
                 connection.outbox.push(frame)
-        if origin is not None and event.message is not None:
-            origin.settle(event.message, duplicate=False)
+        if origin is not None and message is not None:
+            origin.settle(message, duplicate=False)
         self._stats.deliveries += len(self._connections)
         if concerned is not None:
             self._member_changed(event, concerned.id)
         if event.type is EventType.ROOM_DELETED:
             self._dismiss(list(self._connections), "deleted")
-            self.is_deleted = True
         self._wake()
 
     def _member_changed(self, event: Event, user_id: str) -> None:
@@ -188,7 +189,3 @@ class Dispatcher:
             for seq, reached in waiting:
                 if seq <= self.head and not reached.done():
                     reached.set_result(None)
-
-
-def _is_new_message(event: Event) -> bool:
-    return event.type is EventType.MESSAGE_CREATED

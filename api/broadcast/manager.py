@@ -1,30 +1,25 @@
 """The broadcast manager: what was committed goes in, every connection gets its events out.
 
 On the path: `store.writer` calls `committed`; each event goes to this node's dispatcher of its room, then to the
-broker. Joining, both of a connection and of a user, happens here, because it ties hub, store and dispatchers together.
+broker. Dispatcher, hub and outbox do the rest.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
 from time import monotonic
 
 from api import log_events
 from api.broadcast.base import Broker, Connection, EphemeralHint, EventHint, Hint, Origin
-from api.broadcast.dispatcher import Dispatcher
+from api.broadcast.followed import FollowedRooms
 from api.broadcast.hub import Hub
+from api.broadcast.joining import Joining
 from api.broadcast.stats import NodeStats
-from api.domain.errors import ChatError
 from api.domain.events import Event
 from api.domain.models import Room, User
-from api.protocol import frames
 from api.protocol.problems import CloseCode
 from api.store.base import Append, Committed, Store
 
 SMALL_ROOM_MEMBERS = 100
 """Up to this many members, a room's members see who types and who has read."""
-
-ADMISSION_WAIT_S = 1.0
 
 
 class BroadcastManager:
@@ -38,19 +33,22 @@ class BroadcastManager:
         self._broker = broker
         self._hub = hub
         self._stats = stats
-        self._dispatchers: dict[str, Dispatcher] = {}
-        self._activations: dict[str, asyncio.Task[Dispatcher]] = {}
+        # Who waits for which message of this node.
         self._origins: dict[str, Origin] = {}
-        # Connections between their first look at the store and `welcome`: True once what they saw is out of date.
-        self._joining: dict[Connection, bool] = {}
-        # Users on their way into a room with their live connections: True once they have to look again.
-        self._admissions: dict[tuple[str, str], bool] = {}
-        self._admission_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._followed = FollowedRooms(
+            store=store,
+            broker=broker,
+            origins=self._origins,
+            on_hint=self._hint_received,
+            on_joined=self._user_joined,
+            stats=stats,
+        )
+        self._joining = Joining(store=store, hub=hub, followed=self._followed)
 
     @property
     def followed_rooms(self) -> int:
         """Count the rooms that have a dispatcher here."""
-        return len(self._dispatchers)
+        return len(self._followed)
 
     # --- from the store
 
@@ -89,75 +87,35 @@ class BroadcastManager:
         origin = self._origins.get(message.id)
         if origin is None:
             return
-        dispatcher = self._dispatchers.get(message.room_id)
+        # Its connection is not in the room's stream: nothing will come that the ack could stand for.
+        dispatcher = self._followed.get(message.room_id)
         if dispatcher is None or not dispatcher.will_deliver_to(origin.connection, message.seq):
             del self._origins[message.id]
             origin.settle(message, duplicate=False)
 
     def _publish(self, event: Event) -> None:
-        dispatcher = self._dispatchers.get(event.room_id)
+        self._offer(event)
+        self._broker.publish(event.room_id, EventHint(event), self._hint_received)
+
+    def _offer(self, event: Event) -> None:
+        dispatcher = self._followed.get(event.room_id)
         if dispatcher is not None:
             dispatcher.offer(event)
-            if dispatcher.is_deleted:
-                self._unfollow(dispatcher)
         if event.joiner is not None:
             self._user_joined(event.joiner.id, event.room_id)
-        self._broker.publish(event.room_id, EventHint(event), self._hint_received)
+
+    def _user_joined(self, user_id: str, room_id: str) -> None:
+        self._joining.user_joined(user_id, room_id)
 
     # --- from the broker
 
     def _hint_received(self, hint: Hint) -> None:
-        if isinstance(hint, EphemeralHint):
-            self._push_ephemeral(hint, None)
-            return
-        dispatcher = self._dispatchers.get(hint.event.room_id)
-        if dispatcher is not None:
-            dispatcher.offer(hint.event)
-            if dispatcher.is_deleted:
-                self._unfollow(dispatcher)
+        if isinstance(hint, EventHint):
+            self._offer(hint.event)
+        else:
+            self._push_here(hint, None)
 
-    # --- rooms of this node
-
-    async def _follow(self, room_id: str) -> Dispatcher:
-        dispatcher = self._dispatchers.get(room_id)
-        if dispatcher is not None and dispatcher.is_active:
-            return dispatcher
-        activation = self._activations.get(room_id)
-        if activation is None:
-            activation = asyncio.create_task(self._activate(room_id))
-            self._activations[room_id] = activation
-            activation.add_done_callback(lambda _done: self._activations.pop(room_id, None))
-        return await asyncio.shield(activation)
-
-    async def _activate(self, room_id: str) -> Dispatcher:
-        dispatcher = Dispatcher(
-            room_id,
-            read_events=self._read_events,
-            origins=self._origins,
-            on_joined=self._user_joined,
-            stats=self._stats,
-        )
-        self._dispatchers[room_id] = dispatcher
-        try:
-            await self._broker.subscribe(room_id, self._hint_received)
-            head, member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
-        except BaseException:
-            self._dispatchers.pop(room_id, None)
-            raise
-        dispatcher.activate(head, member_count)
-        return dispatcher
-
-    def _unfollow(self, dispatcher: Dispatcher) -> None:
-        if self._dispatchers.get(dispatcher.room_id) is dispatcher:
-            del self._dispatchers[dispatcher.room_id]
-        dispatcher.deactivate()
-        unsubscribing = asyncio.ensure_future(self._broker.unsubscribe(dispatcher.room_id, self._hint_received))
-        unsubscribing.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    async def _read_events(self, room_id: str, after_seq: int, limit: int) -> list[Event]:
-        return await self._store.read(lambda snapshot: snapshot.log.events(room_id, after_seq=after_seq, limit=limit))
-
-    # --- joining the live stream
+    # --- connections
 
     async def join(
         self,
@@ -166,130 +124,46 @@ class BroadcastManager:
         check: Callable[[], Awaitable[None]],
         welcome: Callable[[list[Room]], bytes],
     ) -> None:
-        """Let a registered connection go live in all rooms of its user, with `welcome` as its first frame.
-
-        The rooms are read after the connection was registered; whatever changes between that look and the last step,
-        which has no await, is either seen in the step (then everything is read again) or comes to the live connection.
-
-        Args:
-            check: raises ChatError when the session has ended; asked anew with every look at the rooms.
-            welcome: makes the frame of the rooms, each with its live cursor as `last_seq`.
-
-        Raises:
-            ChatError: what `check` raised, or `unavailable`.
-        """
-        user_id = connection.user.id
-        try:
-            while True:
-                self._joining[connection] = False
-                await check()
-                rooms = await self._store.read(lambda snapshot: snapshot.rooms.joined(user_id))
-                dispatchers = [await self._follow(room.id) for room in rooms]
-                for room, dispatcher in zip(rooms, dispatchers, strict=True):
-                    await dispatcher.reach(room.last_seq)
-                if not self._joining[connection] and not any(
-                    not dispatcher.is_active or dispatcher.has_changed(user_id, room.last_seq)
-                    for room, dispatcher in zip(rooms, dispatchers, strict=True)
-                ):
-                    break
-        finally:
-            del self._joining[connection]
-        cursors = [replace(room, last_seq=d.head) for room, d in zip(rooms, dispatchers, strict=True)]
-        connection.outbox.push(welcome(cursors))
-        connection.is_live = True
-        for dispatcher in dispatchers:
-            dispatcher.add(connection)
+        """Let a registered connection go live; see `Joining.join`."""
+        await self._joining.join(connection, check=check, welcome=welcome)
 
     def leave(self, connection: Connection) -> None:
         """Take a connection that ended out of every room."""
         for room_id in tuple(connection.room_ids):
-            self._dispatchers[room_id].discard(connection)
-
-    def _user_joined(self, user_id: str, room_id: str) -> None:
-        connections = self._hub.of_user(user_id)
-        if not connections:
-            return
-        for connection in connections:
-            if connection in self._joining:
-                self._joining[connection] = True
-        key = (user_id, room_id)
-        if key in self._admissions:
-            self._admissions[key] = True
-            return
-        self._admissions[key] = True
-        task = asyncio.create_task(self._admit(user_id, room_id))
-        self._admission_tasks[key] = task
-        task.add_done_callback(lambda _done: self._admission_tasks.pop(key, None))
-
-    async def _admit(self, user_id: str, room_id: str) -> None:
-        key = (user_id, room_id)
-        try:
-            while self._admissions[key]:
-                self._admissions[key] = False
-                dispatcher = await self._follow(room_id)
-                room = await self._store.read(lambda snapshot: snapshot.rooms.find(room_id, user_id))
-                if room is None or room.me is None:
-                    continue
-                await dispatcher.reach(room.last_seq)
-                if self._admissions[key] or not dispatcher.is_active or dispatcher.has_changed(user_id, room.last_seq):
-                    self._admissions[key] = True
-                    continue
-                pushed = frames.room_joined(replace(room, last_seq=dispatcher.head))
-                for connection in self._hub.of_user(user_id):
-                    if connection.is_live and connection not in dispatcher:
-                        connection.outbox.push(pushed)
-                        dispatcher.add(connection)
-        except ChatError as error:
-            # The store is away. The ticker finds the room missing and starts again.
-            log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=room_id, user_id=user_id)
-        finally:
-            del self._admissions[key]
+            dispatcher = self._followed.get(room_id)
+            if dispatcher is not None:
+                dispatcher.discard(connection)
 
     async def admitted(self, user_id: str, room_id: str) -> None:
-        """Wait until a user's live connections have the room he has just joined, one second at most."""
-        task = self._admission_tasks.get((user_id, room_id))
-        if task is not None:
-            await asyncio.wait([task], timeout=ADMISSION_WAIT_S)
-
-    # --- the ticker's checks
+        """Wait until a user's live connections are in the room he has just joined; see `Joining.admitted`."""
+        await self._joining.admitted(user_id, room_id)
 
     async def check_rooms(self) -> None:
-        """Compare every followed room with the store, let go of rooms that nobody here is in, find missed joins."""
-        for dispatcher in list(self._dispatchers.values()):
-            if dispatcher.is_active and not dispatcher.connections():
-                self._unfollow(dispatcher)
-        heads = await self._store.read(lambda snapshot: snapshot.rooms.heads(list(self._dispatchers)))
-        for room_id, last_seq in heads.items():
-            if (followed := self._dispatchers.get(room_id)) is not None:
-                followed.notice(last_seq)
-        if not self._joining and not self._admissions:
-            for dispatcher in self._dispatchers.values():
-                dispatcher.forget_changes()
+        """Compare what this node knows of rooms and memberships with the store, and heal what differs."""
+        await self._followed.check(may_forget=self._joining.is_idle)
+        await self._joining.check()
 
     # --- pushes that are no events
 
     def is_in_room(self, connection: Connection, room_id: str) -> bool:
         """Tell whether a connection gets a room's events."""
-        dispatcher = self._dispatchers.get(room_id)
-        return dispatcher is not None and connection in dispatcher
+        return room_id in connection.room_ids
 
     async def member_count(self, room_id: str) -> int:
         """Count a room's members, from memory where that is up to date."""
-        dispatcher = self._dispatchers.get(room_id)
+        dispatcher = self._followed.get(room_id)
         if dispatcher is not None and dispatcher.member_count is not None:
             return dispatcher.member_count
-        _head, count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
-        if dispatcher is not None:
-            dispatcher.member_count = count
-        return count
+        _last_seq, member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
+        return member_count
 
     def push(self, hint: EphemeralHint, sender: Connection | None) -> None:
         """Send an ephemeral push to a room's members, here and on other nodes; never to the connection that made it."""
-        self._push_ephemeral(hint, sender)
+        self._push_here(hint, sender)
         self._broker.publish(hint.room_id, hint, self._hint_received)
 
-    def _push_ephemeral(self, hint: EphemeralHint, sender: Connection | None) -> None:
-        dispatcher = self._dispatchers.get(hint.room_id)
+    def _push_here(self, hint: EphemeralHint, sender: Connection | None) -> None:
+        dispatcher = self._followed.get(hint.room_id)
         if dispatcher is None:
             return
         for connection in dispatcher.connections():

@@ -102,7 +102,7 @@ async def list_members(
     return page_of(found, page.limit, id_of=lambda member: member.user.id, as_object=member_object)
 
 
-async def put_member(
+async def put_member(  # noqa: PLR0917 - the path, the body, and who asks
     request: Request,  # noqa: ARG001
     room_id: Id,
     user_id: Id,
@@ -135,7 +135,7 @@ async def list_bans(
     return page_of(found, page.limit, id_of=lambda ban: ban.user.id, as_object=ban_object)
 
 
-async def ban_user(
+async def ban_user(  # noqa: PLR0917 - the path, the body, and who asks
     request: Request,  # noqa: ARG001
     room_id: Id,
     user_id: Id,

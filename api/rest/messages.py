@@ -75,7 +75,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
     """Build the routes, counted by these limits; what changes messages counts like the commands of sockets."""
     router = APIRouter(prefix="/v1", tags=["messages"])
 
-    async def send_message(
+    async def send_message(  # noqa: PLR0917 - the path, the body, and who asks
         request: Request,  # noqa: ARG001 - the limiter reads it, here and below
         response: Response,
         room_id: Id,

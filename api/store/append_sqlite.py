@@ -21,8 +21,8 @@ _MESSAGE_COLUMNS = (
     " m.body_hash, u.id, u.username, u.display_name"
 )
 _INSERT = (
-    "INSERT INTO events (room_id, seq, type, at_ms, actor_id, message_id, body, revision, idempotency_key, body_hash)"
-    f" VALUES (?, ?, '{EventType.MESSAGE_CREATED.value}', ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO events (type, room_id, seq, at_ms, actor_id, message_id, body, revision, idempotency_key, body_hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -42,7 +42,7 @@ def append_messages(db: sqlite3.Connection, batch: Sequence[Append], now_ms: int
     """
     rooms = _rooms(db, {append.room_id for append in batch})
     authors = _authors(db, {(append.room_id, append.author.id) for append in batch})
-    rows: list[tuple[bytes, int, int, bytes, bytes, str, int, str | None, bytes]] = []
+    rows: list[tuple[str, bytes, int, int, bytes, bytes, str, int, str | None, bytes]] = []
     fresh: dict[tuple[str, str], tuple[Message, bytes]] = {}
     for append in batch:
         author_id, key = append.author.id, append.idempotency_key
@@ -76,6 +76,7 @@ def append_messages(db: sqlite3.Connection, batch: Sequence[Append], now_ms: int
             fresh[author_id, key] = (append.message, digest)
         rows.append(
             (
+                EventType.MESSAGE_CREATED.value,
                 id_bytes(append.room_id),
                 room.last_seq,
                 now_ms,
@@ -89,12 +90,12 @@ def append_messages(db: sqlite3.Connection, batch: Sequence[Append], now_ms: int
         )
     if rows:
         db.executemany(_INSERT, rows)
-        heads = {row[0]: row[1] for row in rows}
+        heads = {row[1]: row[2] for row in rows}
         db.executemany("UPDATE rooms SET last_seq = ? WHERE id = ?", [(seq, room_id) for room_id, seq in heads.items()])
 
 
 def body_hash(message_id: str, body: str) -> bytes:
-    """Hash a body as first sent, salted by its message: it tells a repeat from a conflict, and no text after deletion."""
+    """Hash a body as first sent, salted by its message: it tells a repeat from a conflict, and no deleted text."""
     return hashlib.blake2b(body.encode(), digest_size=16, key=id_bytes(message_id)).digest()
 
 

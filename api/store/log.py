@@ -1,13 +1,14 @@
 """The rows of the rooms' logs: events, and the messages that live in them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from api.domain.events import Event, EventType
 from api.domain.models import Message, Role, RoomInfo, UserRef, Visibility
-from api.store.tables import events, users
+from api.store.tables import events
+from api.store.users import UserRows
 
 _MESSAGE_TYPES = {EventType.MESSAGE_CREATED, EventType.MESSAGE_EDITED, EventType.MESSAGE_DELETED}
 
@@ -17,8 +18,9 @@ class LogRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._users = UserRows(connection)
 
-    def insert(
+    def insert(  # noqa: PLR0917 - the columns of an event
         self,
         room_id: str,
         seq: int,
@@ -67,7 +69,7 @@ class LogRows:
     def message(self, message_id: str) -> Message | None:
         """Find a message, deleted ones included."""
         row = self._connection.execute(select(events).where(events.c.message_id == message_id)).mappings().first()
-        return None if row is None else _message(row, self._refs([row["actor_id"]]))
+        return None if row is None else _message(row, self._users.refs([row["actor_id"]]))
 
     def messages(self, room_id: str, *, before_seq: int | None, after_seq: int | None, limit: int) -> list[Message]:
         """List messages: the nearest above `after_seq` upwards, or the nearest below `before_seq` downwards."""
@@ -79,7 +81,7 @@ class LogRows:
             if before_seq is not None:
                 statement = statement.where(events.c.seq < before_seq)
         rows = self._connection.execute(statement).mappings().all()
-        refs = self._refs(row["actor_id"] for row in rows)
+        refs = self._users.refs({row["actor_id"] for row in rows})
         return [_message(row, refs) for row in rows]
 
     def events(self, room_id: str, *, after_seq: int, limit: int) -> list[Event]:
@@ -93,7 +95,8 @@ class LogRows:
         rows = self._connection.execute(statement).mappings().all()
         targets = self._targets(room_id, [row["target_seq"] for row in rows if row["target_seq"] is not None])
         people = {row[column] for row in rows for column in ("actor_id", "subject_id")}
-        refs = self._refs(people | {target["actor_id"] for target in targets.values()})
+        authors = {target["actor_id"] for target in targets.values()}
+        refs = self._users.refs((people | authors) - {None})
         return [_event(row, targets.get(row["target_seq"], row), refs) for row in rows]
 
     def _targets(self, room_id: str, seqs: Sequence[int]) -> dict[int, RowMapping]:
@@ -101,11 +104,6 @@ class LogRows:
             return {}
         statement = select(events).where(events.c.room_id == room_id, events.c.seq.in_(seqs))
         return {row["seq"]: row for row in self._connection.execute(statement).mappings()}
-
-    def _refs(self, user_ids: Iterable[str | None]) -> dict[str, UserRef]:
-        wanted = {user_id for user_id in user_ids if user_id is not None}
-        statement = select(users.c.id, users.c.username, users.c.display_name).where(users.c.id.in_(wanted))
-        return {row[0]: UserRef(*row) for row in self._connection.execute(statement)}
 
 
 def _message(row: RowMapping, refs: dict[str, UserRef]) -> Message:

@@ -1,12 +1,12 @@
 """The rows of who is in which room, who left, and who is banned."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from api.domain.models import Ban, Member, Role, UserRef
 from api.store.tables import bans, departures, members, rooms, users
+from api.store.users import UserRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class MemberRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._users = UserRows(connection)
 
     def find(self, room_id: str, user_id: str) -> Member | None:
         """Find one member of a room."""
@@ -49,18 +50,18 @@ class MemberRows:
             delete(departures).where(departures.c.room_id == room_id, departures.c.user_id == user_id)
         )
         self._count(room_id, 1)
-        self._raise_rooms_version([user_id])
+        self._users.bump_rooms_version([user_id])
 
     def remove(self, room_id: str, user_id: str) -> None:
         """Take a member out of a room."""
         self._connection.execute(delete(members).where(members.c.room_id == room_id, members.c.user_id == user_id))
         self._count(room_id, -1)
-        self._raise_rooms_version([user_id])
+        self._users.bump_rooms_version([user_id])
 
     def remove_all(self, room_id: str) -> None:
         """Take everyone out of a room that is deleted."""
         statement = delete(members).where(members.c.room_id == room_id).returning(members.c.user_id)
-        self._raise_rooms_version(self._connection.execute(statement).scalars().all())
+        self._users.bump_rooms_version(self._connection.execute(statement).scalars().all())
 
     def set_role(self, room_id: str, user_id: str, role: Role) -> None:
         """Change a member's role."""
@@ -83,6 +84,10 @@ class MemberRows:
         """Count the rooms of a user."""
         statement = select(func.count()).where(members.c.user_id == user_id)
         return int(self._connection.execute(statement).scalar_one())
+
+    def room_ids(self, user_id: str) -> list[str]:
+        """List the ids of a user's rooms."""
+        return list(self._connection.execute(select(members.c.room_id).where(members.c.user_id == user_id)).scalars())
 
     def places_of(self, user_id: str) -> list[Place]:
         """List every room of a user with what leaving it depends on."""
@@ -157,11 +162,6 @@ class MemberRows:
     def _count(self, room_id: str, change: int) -> None:
         self._connection.execute(
             update(rooms).where(rooms.c.id == room_id).values(member_count=rooms.c.member_count + change)
-        )
-
-    def _raise_rooms_version(self, user_ids: Sequence[str]) -> None:
-        self._connection.execute(
-            update(users).where(users.c.id.in_(user_ids)).values(rooms_version=users.c.rooms_version + 1)
         )
 
 

@@ -9,6 +9,7 @@ from api.domain.events import EventType
 from api.domain.models import Membership, Role, Room, RoomInfo, Visibility
 from api.domain.text import name_key
 from api.store.tables import events, members, rooms
+from api.store.users import in_parts
 
 UNREAD_MAX = 100
 
@@ -62,16 +63,17 @@ class RoomRows:
         rows = self._connection.execute(query.order_by(rooms.c.id).limit(limit)).mappings()
         return [_room(row) for row in rows]
 
-    def heads(self, room_ids: Sequence[str]) -> dict[str, int]:
-        """Read the `last_seq` of rooms, deleted ones included: their last event is still to be told."""
-        statement = select(rooms.c.id, rooms.c.last_seq).where(rooms.c.id.in_(room_ids))
-        return {room_id: last_seq for room_id, last_seq in self._connection.execute(statement)}
+    def heads(self, room_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Read the `last_seq` and number of members of rooms, deleted ones too: their end is still to be told."""
+        found: dict[str, tuple[int, int]] = {}
+        for part in in_parts(room_ids):
+            statement = select(rooms.c.id, rooms.c.last_seq, rooms.c.member_count).where(rooms.c.id.in_(part))
+            found.update({row.id: (row.last_seq, row.member_count) for row in self._connection.execute(statement)})
+        return found
 
     def head(self, room_id: str) -> tuple[int, int]:
-        """Read a room's `last_seq` and its number of members."""
-        statement = select(rooms.c.last_seq, rooms.c.member_count).where(rooms.c.id == room_id)
-        last_seq, member_count = self._connection.execute(statement).one()
-        return last_seq, member_count
+        """Read the `last_seq` and number of members of one room."""
+        return self.heads([room_id])[room_id]
 
     def default_room_id(self) -> str | None:
         """Find the room that everyone joins by sign-up."""

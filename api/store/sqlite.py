@@ -21,7 +21,7 @@ READERS_MAX = 4
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # The driver must not open transactions of its own: reads need BEGIN, writes BEGIN IMMEDIATE (else SQLITE_BUSY_SNAPSHOT).
+    # The driver must open no transactions of its own: reads need BEGIN, writes BEGIN IMMEDIATE (SQLITE_BUSY_SNAPSHOT).
     connection.isolation_level = None
     cursor = connection.cursor()
     # FULL: an acknowledged message survives a power cut; deleted text is overwritten, not only unlinked.
@@ -73,10 +73,13 @@ class SqliteStore:
         self.on_committed: Callable[[Committed], None] = lambda _committed: None
         self._writer = Writer(
             writing,
-            on_committed=lambda committed: self.on_committed(committed),
+            on_committed=self._committed,
             observe_commit=observe_commit,
             clock_ms=clock_ms,
         )
+
+    def _committed(self, committed: Committed) -> None:
+        self.on_committed(committed)
 
     async def read(self, query: Callable[[Snapshot], T]) -> T:
         """Run a query on one snapshot; see `api.store.base.Store.read`."""

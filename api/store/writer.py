@@ -67,7 +67,8 @@ class Writer:
     ) -> None:
         self._connection = connection
         driver_connection = connection.connection.driver_connection
-        assert isinstance(driver_connection, sqlite3.Connection)
+        if not isinstance(driver_connection, sqlite3.Connection):
+            raise TypeError("this writer is SQLite's")
         self._db = driver_connection
         self._on_committed = on_committed
         self._observe_commit = observe_commit

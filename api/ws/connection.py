@@ -1,6 +1,7 @@
 """One socket's life: frames in, commands carried out, answers and events out, the deadlines that end it."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -83,6 +84,8 @@ class SocketConnection:
         self._waiting: deque[Command] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._sends_owed = 0
+        # Set by the drain, which waits for it.
+        self._answered: asyncio.Event | None = None
         self._is_closing = False
         self._is_reading_held = False
         self._errors_in_a_row = 0
@@ -123,6 +126,8 @@ class SocketConnection:
         self._is_closing = True
         self.outbox.close()
         self._waiting.clear()
+        if self._answered is not None:
+            self._answered.set()
         self._on_lost(self)
         if not self.lost.done():
             self.lost.set_result((code, reason))
@@ -158,6 +163,7 @@ class SocketConnection:
                 self._read_or_hold()
         finally:
             self._runner = None
+            self._read_or_hold()
 
     def _failed(self, command: Command, error: Exception) -> None:
         refused = command_error(error, connection_id=self.id, user_id=self.user.id, command_type=command.type)
@@ -198,6 +204,8 @@ class SocketConnection:
         self._wire.pause_reading()
 
     def _read_or_hold(self) -> None:
+        if self._answered is not None and self._runner is None and not self._sends_owed:
+            self._answered.set()
         if self._is_closing:
             return
         outbox = self.outbox
@@ -254,10 +262,10 @@ class SocketConnection:
         self.outbox.push(frames.server_draining(reconnect_after_ms))
         self.is_live = False
         self._read_or_hold()
-        loop = asyncio.get_running_loop()
-        give_up_s = loop.time() + DRAIN_ANSWERS_S
-        while (self._runner is not None or self._sends_owed) and not self._is_closing and loop.time() < give_up_s:
-            await asyncio.sleep(0.01)
+        if self._runner is not None or self._sends_owed:
+            self._answered = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._answered.wait(), DRAIN_ANSWERS_S)
         self.close(CloseCode.DRAINING)
 
     def _overflow(self) -> None:

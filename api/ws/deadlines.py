@@ -1,4 +1,4 @@
-"""A connection's deadlines: heartbeat, ping and pong, expiry of its token, a reader that stands still. No clock, no I/O."""
+"""A connection's deadlines: heartbeat, ping and pong, the token's expiry, a stalled reader. No clock, no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ RETRY_AFTER_MS = 5000
 
 
 class ConnectionSlots:
-    """Places for sockets on this node: so many in all, so many a user. Taken before the upgrade, back when it is gone."""
+    """Places for sockets on this node: so many in all, so many a user; each taken before the upgrade."""
 
     def __init__(self, *, total_max: int, per_user_max: int) -> None:
         self._total_max = total_max
