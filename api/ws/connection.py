@@ -11,7 +11,7 @@ from typing import Final
 from api import log_events
 from api.broadcast.outbox import Outbox
 from api.broadcast.wire import Wire
-from api.domain.errors import ChatError, ErrorCode
+from api.domain.errors import ChatError
 from api.domain.models import Message, User
 from api.middleware.errors import command_error
 from api.middleware.rate_limit import MessageLimits
@@ -20,14 +20,10 @@ from api.protocol import frames
 from api.protocol.problems import CloseCode
 from api.ws.commands import Command, CommandContext, SendMessage
 from api.ws.deadlines import Deadlines, Pace
+from api.ws.faults import Faults
 
-ERRORS_IN_A_ROW_MAX: Final = 20
-RATE_LIMITED_MAX: Final = 100
-RATE_LIMITED_WINDOW_S: Final = 60.0
 WAITING_COMMANDS_MAX: Final = 32
 DRAIN_ANSWERS_S: Final = 5.0
-
-_FRAME_FAULTS = {ErrorCode.INVALID_FRAME, ErrorCode.UNKNOWN_TYPE, ErrorCode.VALIDATION_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,7 @@ class SocketConnection:
         self._answered: asyncio.Event | None = None
         self._is_closing = False
         self._is_reading_held = False
-        self._errors_in_a_row = 0
-        self._rate_limited_at_s: deque[float] = deque(maxlen=RATE_LIMITED_MAX)
+        self._faults = Faults()
 
     # --- from the wire
 
@@ -104,7 +99,7 @@ class SocketConnection:
         except InvalidCommandError as invalid:
             self.answer_error(invalid.command_id, invalid.error)
         else:
-            self._errors_in_a_row = 0
+            self._faults.valid_command()
             try:
                 self._parts.limits.check(command.bucket, self.user.id)
                 self._carry_out(command)
@@ -172,16 +167,9 @@ class SocketConnection:
     def answer_error(self, command_id: str | None, error: ChatError) -> None:
         """Answer with an `error` frame; too many of the same kind end the connection."""
         self.outbox.push_answer(frames.error(command_id, error))
-        if error.code in _FRAME_FAULTS:
-            self._errors_in_a_row += 1
-            if self._errors_in_a_row >= ERRORS_IN_A_ROW_MAX:
-                self.close(CloseCode.TOO_MANY_ERRORS)
-        elif error.code is ErrorCode.RATE_LIMITED:
-            now_s = asyncio.get_running_loop().time()
-            self._rate_limited_at_s.append(now_s)
-            oldest_s = self._rate_limited_at_s[0]
-            if len(self._rate_limited_at_s) == RATE_LIMITED_MAX and now_s - oldest_s < RATE_LIMITED_WINDOW_S:
-                self.close(CloseCode.RATE_LIMITED)
+        close = self._faults.count(error.code, asyncio.get_running_loop().time())
+        if close is not None:
+            self.close(close)
 
     def send_answered(self) -> None:
         """Learn that one message has got its answer."""
