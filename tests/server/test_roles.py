@@ -18,7 +18,6 @@ from tests.server.conversation import (
     join,
     last_seq,
     promote,
-    read_room,
     refused,
     remove,
     say,
