@@ -75,6 +75,21 @@ async def test_a_topic_may_be_left_out_and_a_room_needs_a_name_and_a_known_visib
     assert {item["name"] for item in joined} == {"general", name}
 
 
+@pytest.mark.wire("GET /v1/rooms/{room_id}")
+async def test_anyone_reads_a_public_room_and_members_what_they_are_in_it(
+    person: MakePerson, make_room: MakeRoom
+) -> None:
+    ada, bob = await asyncio.gather(person(), person())
+    room = await make_room(ada)
+    assert await read_room(ada, room) == room
+    assert await read_room(bob, room) == room | {"me": None}
+    await join(bob, room)
+    seen = await read_room(bob, room)
+    assert seen == room | {"member_count": 2, "last_seq": 2, "me": seen["me"]}
+    assert seen["me"]["role"] == "member"
+    assert (await read_room(ada, room))["me"] == room["me"] | {"unread_count": 0}
+
+
 @pytest.mark.wire("PATCH /v1/rooms/{room_id}")
 @pytest.mark.wire("room.updated")
 async def test_a_changed_room_says_so_in_its_log_and_an_unchanged_one_does_not(
