@@ -42,7 +42,7 @@ async def current_principal(
         ChatError: `missing_token`, `invalid_token`, `token_expired`, `session_revoked`, `account_suspended`.
     """
     try:
-        principal = await resources.authenticator.authenticate(token)
+        principal = await resources.authenticator.authenticate(token or None)
     except ChatError as error:
         log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.url.path)
         raise

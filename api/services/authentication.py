@@ -61,7 +61,7 @@ class Authenticator:
         Raises:
             ChatError: `missing_token`, `invalid_token`, `token_expired`, `session_revoked`, `account_suspended`.
         """
-        if not token:
+        if token is None:
             raise ChatError(ErrorCode.MISSING_TOKEN, "An access token is needed: Authorization: Bearer <token>.")
         claims = self._tokens.decode(token)
         principal = await self.admit(claims.session_id, claims.expires_at_ms)

@@ -31,13 +31,13 @@ def count_reads(house: House, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return reads
 
 
-@pytest.mark.parametrize("token", [None, ""])
-async def test_no_token_is_missing(house: House, token: str | None) -> None:
-    assert await refusal(house, token) is ErrorCode.MISSING_TOKEN
+async def test_no_token_is_missing(house: House) -> None:
+    assert await refusal(house, None) is ErrorCode.MISSING_TOKEN
 
 
-async def test_a_bad_token_is_invalid(house: House) -> None:
-    assert await refusal(house, "x.y.z") is ErrorCode.INVALID_TOKEN
+@pytest.mark.parametrize("token", ["", "x", "x.y.z"])
+async def test_a_bad_token_is_invalid(house: House, token: str) -> None:
+    assert await refusal(house, token) is ErrorCode.INVALID_TOKEN
 
 
 async def test_a_token_expires(house: House) -> None:
