@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import WebSocketRoute
 
+from api.middleware.bodies import BodyLimitMiddleware
 from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
 from api.middleware.headers import SecurityHeadersMiddleware
@@ -52,7 +53,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
-        max_body_size=BODY_BYTES_MAX,
         redirect_slashes=False,
     )
     _add_routes(app, settings)
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID_HEADER],
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX)
     app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
     app.add_middleware(UnforeseenErrorMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
@@ -113,7 +114,10 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.include_router(messages.build_router(http_limits, message_limits))
     app.include_router(operations.build_router())
     app.add_exception_handler(RateLimitExceeded, too_many_requests)
-    app.router.routes.append(WebSocketRoute("/v1/ws", sockets.serve))
+    app.router.routes += [
+        WebSocketRoute("/v1/ws", sockets.serve),
+        WebSocketRoute("/{path:path}", sockets.refuse_elsewhere),
+    ]
     if settings.docs_enabled:
         operations.add_docs_page(app)
 

@@ -3,13 +3,14 @@
 REST bodies are validated by FastAPI; what it refuses is worded in `errors`. This is the message door.
 """
 
+import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.errors import field_errors
-from api.protocol.codec import decode
 
 COMMAND_ID_CHARS_MAX = 64
 
@@ -37,29 +38,58 @@ def parse_command(adapter: TypeAdapter[Command], known_types: frozenset[str], da
         return adapter.validate_json(data)
     except ValidationError as error:
         # Only a frame that failed is looked at twice: its id is wanted for the answer.
-        raise _explain(error, known_types, data) from None
+        raise _explain(error, adapter, known_types, data) from None
 
 
-def _explain(error: ValidationError, known_types: frozenset[str], data: bytes) -> InvalidCommandError:
+def _explain(
+    error: ValidationError, adapter: TypeAdapter[Any], known_types: frozenset[str], data: bytes
+) -> InvalidCommandError:
     try:
-        frame: Any = decode(data)
-    except ValueError:
+        frame: Any = _read_generously(data)
+    except (ValueError, RecursionError):
         return InvalidCommandError(None, _invalid_frame("The frame is no JSON."))
     if not isinstance(frame, dict):
         return InvalidCommandError(None, _invalid_frame("The frame is no JSON object."))
     command_id = frame.get("id")
-    if not isinstance(command_id, str) or not 0 < len(command_id) <= COMMAND_ID_CHARS_MAX:
+    if not isinstance(command_id, str) or not 0 < len(command_id) <= COMMAND_ID_CHARS_MAX or not _is_text(command_id):
         command_id = None
     command_type = frame.get("type")
     if isinstance(command_type, str) and command_type not in known_types:
         return InvalidCommandError(command_id, ChatError(ErrorCode.UNKNOWN_TYPE, "There is no such command."))
-    errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
+    errors = field_errors(_field_by_field(error, adapter, frame))
     for one in errors:
         if one["loc"] and one["loc"][0] == command_type:
             one["loc"] = one["loc"][1:]
     return InvalidCommandError(
         command_id, ChatError(ErrorCode.VALIDATION_ERROR, "The command is not valid.", errors=errors)
     )
+
+
+def _read_generously(data: bytes) -> Any:  # noqa: ANN401 - JSON is any
+    """Read also JSON whose text no UTF-8 can carry (a lone surrogate): it is a bad field, not a bad frame."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.loads(data.decode(), parse_constant=refuse)
+
+
+def _field_by_field(error: ValidationError, adapter: TypeAdapter[Any], frame: Any) -> Sequence[Any]:  # noqa: ANN401
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    if found[0]["type"] == "json_invalid":
+        try:
+            adapter.validate_python(frame)
+        except ValidationError as by_field:
+            return by_field.errors(include_url=False, include_input=False, include_context=False)
+    return found
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid_frame(detail: str) -> ChatError:

@@ -21,8 +21,3 @@ def decode(data: bytes | str) -> Any:  # noqa: ANN401 - JSON is any
         ValueError: it is no JSON (RFC 8259), which NaN and lone surrogates are not, either.
     """
     return orjson.loads(data)
-
-
-def fragment(value: bytes) -> Any:  # noqa: ANN401 - orjson's own type
-    """Wrap JSON that is already encoded, to be put into a larger object as it is."""
-    return orjson.Fragment(value)

@@ -13,6 +13,7 @@ from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import DisplayName, Id, Password, Username
 from api.protocol.frames import user_object
 from api.protocol.timestamps import rfc3339
+from api.rest.json_route import JsonRoute
 from api.rest.schemas import RequestBody, Timestamp, User, problems
 from api.services import sessions
 from api.services.authentication import Principal
@@ -89,7 +90,7 @@ class Ticket(BaseModel):
 
 def build_router(limits: HttpLimits, check_handshake: CheckHandshake) -> APIRouter:
     """Build the routes, counted by these limits."""
-    router = APIRouter(prefix="/v1/auth", tags=["auth"])
+    router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute)
 
     async def create_ws_ticket(
         request: Request, response: Response, resources: AppResources, principal: CurrentPrincipal

@@ -11,6 +11,7 @@ from api.domain.models import Role
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import Id, Note
 from api.protocol.frames import ban_object, member_object
+from api.rest.json_route import JsonRoute
 from api.rest.pages import Page, page_of
 from api.rest.schemas import Ban, Member, RequestBody, problems
 
@@ -45,7 +46,7 @@ class NewBan(RequestBody):
 
 def build_router(limits: HttpLimits) -> APIRouter:
     """Build the routes, counted by these limits."""
-    router = APIRouter(prefix="/v1/rooms/{room_id}", tags=["members"])
+    router = APIRouter(prefix="/v1/rooms/{room_id}", tags=["members"], route_class=JsonRoute)
     router.get(
         "/members",
         operation_id="list_members",

@@ -10,6 +10,7 @@ from api.domain.errors import ErrorCode, invalid
 from api.middleware.rate_limit import HttpLimits, MessageLimits
 from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, Epoch, Id, IdempotencyKey, PageLimit, Seq
 from api.protocol.frames import event_object, message_object
+from api.rest.json_route import JsonRoute
 from api.rest.schemas import Message, RequestBody, Timestamp, UserRef, problems
 
 _IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
@@ -73,7 +74,7 @@ class EventPage(BaseModel):
 
 def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter:
     """Build the routes, counted by these limits; what changes messages counts like the commands of sockets."""
-    router = APIRouter(prefix="/v1", tags=["messages"])
+    router = APIRouter(prefix="/v1", tags=["messages"], route_class=JsonRoute)
 
     async def send_message(  # noqa: PLR0917 - the path, the body, and who asks
         request: Request,  # noqa: ARG001 - the limiter reads it, here and below

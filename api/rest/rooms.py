@@ -11,6 +11,7 @@ from api.domain.models import Visibility
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import Id, Note, RoomName
 from api.protocol.frames import room_object
+from api.rest.json_route import JsonRoute
 from api.rest.pages import PageQuery, page_of
 from api.rest.schemas import RequestBody, Room, problems
 
@@ -45,7 +46,7 @@ class RoomChange(RequestBody):
 
 def build_router(limits: HttpLimits) -> APIRouter:
     """Build the routes, counted by these limits."""
-    router = APIRouter(prefix="/v1/rooms", tags=["rooms"])
+    router = APIRouter(prefix="/v1/rooms", tags=["rooms"], route_class=JsonRoute)
     router.get(
         "",
         operation_id="list_rooms",

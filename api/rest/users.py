@@ -10,6 +10,7 @@ from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import DisplayName, Id, Password
 from api.protocol.frames import user_object
+from api.rest.json_route import JsonRoute
 from api.rest.schemas import RequestBody, User, problems
 
 
@@ -39,7 +40,7 @@ class UserList(BaseModel):
 
 def build_router(limits: HttpLimits) -> APIRouter:
     """Build the routes, counted by these limits."""
-    router = APIRouter(prefix="/v1/users", tags=["users"])
+    router = APIRouter(prefix="/v1/users", tags=["users"], route_class=JsonRoute)
     router.get(
         "/me",
         operation_id="get_me",

@@ -9,7 +9,7 @@ from api import log_events
 from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.broadcast.stats import NodeStats, quantile_ms
-from api.domain.errors import ErrorCode
+from api.domain.errors import ChatError, ErrorCode
 from api.protocol.problems import CloseCode
 from api.services.authentication import Authenticator
 from api.services.sessions import Sessions
@@ -140,5 +140,9 @@ async def _repeat(name: str, interval_s: float, job: Callable[[], Awaitable[None
         await asyncio.sleep(interval_s)
         try:
             await job()
+        except ChatError as error:
+            # The store has said in the log that it is away.
+            if error.code is not ErrorCode.UNAVAILABLE:
+                log_events.TASK_FAILED.emit(task=name, exc_info=error)
         except Exception as error:  # noqa: BLE001 - it is tried again
             log_events.TASK_FAILED.emit(task=name, exc_info=error)

@@ -1,7 +1,7 @@
 """The store on SQLite: one writer, readers beside it, durable at every commit."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -118,6 +118,10 @@ async def open_sqlite_store(
     engine = sync_engine(url)
     readers = _reading_engine(url)
     writing = engine.connect()
+    # All of them now: later, a file that cannot be opened would be an error of some request.
+    async with AsyncExitStack() as opened:
+        for _ in range(READERS_MAX):
+            await opened.enter_async_context(readers.connect())
     store = SqliteStore(writing, readers, observe_commit=observe_commit, clock_ms=clock_ms)
     await store.start()
     try:

@@ -76,7 +76,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Append | _Job | None] = queue.SimpleQueue()
         self._depth = 0
         self._loop = asyncio.get_running_loop()
-        self._data_version: int | None = None
+        self._data_version = self._read_data_version()
         self._failing_since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -205,10 +205,11 @@ class Writer:
                         item.future.set_result(item.result)
 
     def _has_moved(self) -> bool:
-        version = self._db.execute("PRAGMA data_version").fetchone()[0]
-        moved = self._data_version is not None and version != self._data_version
-        self._data_version = version
-        return moved
+        last, self._data_version = self._data_version, self._read_data_version()
+        return self._data_version != last
+
+    def _read_data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
 
 class _Savepoint:

@@ -146,7 +146,7 @@ class RefreshToken(BaseCommand):
     """Live on with a newer access token of the same session."""
 
     type: Literal["token.refresh"]
-    access_token: Annotated[str, Field(repr=False)]
+    access_token: Annotated[str, Field(repr=False, min_length=1)]
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
         """Check the token as a handshake would."""

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from api import log_events
 from api.broadcast.wire import Wire
 from api.dependencies import client_address, resources_of
-from api.domain.errors import ChatError, ErrorCode
+from api.domain.errors import ChatError, ErrorCode, not_found
 from api.domain.models import Room
 from api.domain.text import BODY_CHARS
 from api.middleware.context import bind_connection
@@ -98,6 +98,14 @@ class SocketEndpoint:
         with self._slots.take(admission.principal.user.id):
             await websocket.accept(admission.subprotocol)
             await self._carry(websocket, resources, admission)
+
+    async def refuse_elsewhere(self, _websocket: WebSocket) -> None:
+        """Answer an upgrade on any other path.
+
+        Raises:
+            ChatError: `not_found`.
+        """
+        raise not_found("page")
 
     def check(self, connection: HTTPConnection) -> None:
         """Refuse a request for a ticket where the handshake would be refused now.

@@ -1,10 +1,12 @@
 """How many sockets there may be."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.domain.errors import ChatError, ErrorCode
+from api.rate_limiter import LimitState, limit_headers
 
 RETRY_AFTER_MS = 5000
 
@@ -25,9 +27,9 @@ class ConnectionSlots:
             ChatError: `connection_limit`.
         """
         if self._total >= self._total_max:
-            raise _limit("This server has as many connections as it can take.")
+            raise _limit("This server has as many connections as it can take.", self._total_max)
         if user_id is not None and self._taken[user_id] >= self._per_user_max:
-            raise _limit("This user has as many connections as one may have.")
+            raise _limit("This user has as many connections as one may have.", self._per_user_max)
 
     @contextmanager
     def take(self, user_id: str) -> Iterator[None]:
@@ -48,5 +50,6 @@ class ConnectionSlots:
                 del self._taken[user_id]
 
 
-def _limit(detail: str) -> ChatError:
-    return ChatError(ErrorCode.CONNECTION_LIMIT, detail, retry_after_ms=RETRY_AFTER_MS)
+def _limit(detail: str, count: int) -> ChatError:
+    headers = limit_headers(LimitState(count, 0, RETRY_AFTER_MS), reset_s=time.time() + RETRY_AFTER_MS / 1000)
+    return ChatError(ErrorCode.CONNECTION_LIMIT, detail, retry_after_ms=RETRY_AFTER_MS, headers=headers)
