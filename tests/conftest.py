@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest_asyncio
 from tests.support.fixtures import MakePerson, MakeRoom, MakeServer, TokenOf
 from tests.support.people import Person, new_person, plain_token
 from tests.support.server import ServerProcess
+from tests.support.sockets import Socket, open_socket
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -35,7 +37,9 @@ def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer
         return pool[key]
 
     yield get
-    codes = [server.terminate() for server in pool.values()]
+    for server in pool.values():
+        server.signal(signal.SIGTERM)  # all at once: each takes a while
+    codes = [server.wait() for server in pool.values()]
     for server in pool.values():
         server.check_logs()
     assert codes == [0] * len(codes), "a drained server exits with 0"
@@ -45,6 +49,12 @@ def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer
 def server(server_with: MakeServer) -> ServerProcess:
     """Give the worker's shared server with default settings (without rate limits); people in it are one test's own."""
     return server_with()
+
+
+@pytest.fixture(scope="session")
+def short_lived(server_with: MakeServer) -> ServerProcess:
+    """Give a server whose tickets and refresh tokens live for a second; access tokens are warned of at once."""
+    return server_with(TICKET_SECONDS="1", REFRESH_TOKEN_SECONDS="1", ACCESS_TOKEN_SECONDS="30")
 
 
 @pytest.fixture
@@ -74,6 +84,14 @@ def token_of() -> TokenOf:
         return tokens[server.url]
 
     return get
+
+
+@pytest_asyncio.fixture
+async def visit(server: ServerProcess, token_of: TokenOf) -> AsyncIterator[Socket]:
+    """Give a fresh connection of the bystander to the shared server; closed at the end."""
+    socket = await open_socket(server.ws_url, token=token_of(server))
+    yield socket
+    await socket.close()
 
 
 @pytest_asyncio.fixture

@@ -104,7 +104,7 @@ async def test_a_reset_password_revokes_all_sessions(person: MakePerson) -> None
 
 
 async def test_a_user_made_by_the_operator_logs_in_even_where_sign_up_is_closed(server_with: MakeServer) -> None:
-    server = server_with(SIGNUP="closed")
+    server = server_with(SIGNUP="closed", DOCS_ENABLED="false", METRICS_ENABLED="false")
     name, password = fresh_username(), fresh_password()
     printed = run(server, "create", name, text=f"{password}\n{password}\n")
     assert password not in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 
 import pytest
@@ -11,16 +12,16 @@ from tests.server.conversation import done
 from tests.support.fixtures import MakePerson, MakeServer
 from tests.support.people import Person
 from tests.support.problems import check_problem
-from tests.support.raw import RawSocket, handshake
+from tests.support.raw import Opcode, RawSocket, handshake
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.wire("connection_limit")
 
 
 @pytest.fixture
-def small(make_server: MakeServer) -> ServerProcess:
-    """Give a server that takes two sockets of a user and three in all."""
-    return make_server(MAX_CONNECTIONS_PER_USER="2", MAX_CONNECTIONS="3")
+def small(server_with: MakeServer) -> ServerProcess:
+    """Give a server that takes two sockets of a user."""
+    return server_with(MAX_CONNECTIONS_PER_USER="2")
 
 
 async def wait_until_taken(person: Person, timeout_s: float) -> RawSocket:
@@ -49,10 +50,11 @@ async def test_a_user_has_so_many_sockets_over_all_sessions_and_others_their_own
     await other.close()
 
 
-async def test_the_node_has_so_many_sockets_in_all(small: ServerProcess, person: MakePerson) -> None:
-    ada, eve, zoe = await person(server=small), await person(server=small), await person(server=small)
+async def test_the_node_has_so_many_sockets_in_all(make_server: MakeServer, person: MakePerson) -> None:
+    server = make_server(MAX_CONNECTIONS="3")
+    ada, eve, zoe = await person(server=server), await person(server=server), await person(server=server)
     sockets = [await ada.connect(), await ada.connect(), await eve.connect()]
-    check_problem(await handshake(small, token=zoe.access_token), 429, "connection_limit")
+    check_problem(await handshake(server, token=zoe.access_token), 429, "connection_limit")
     check_problem(await zoe.http.post("/v1/auth/ws-ticket"), 429, "connection_limit")
     assert done(await zoe.http.get("/v1/users/me")) == zoe.user, "REST goes on"
     await sockets[0].close()
@@ -62,11 +64,11 @@ async def test_the_node_has_so_many_sockets_in_all(small: ServerProcess, person:
 async def test_a_closed_socket_stops_counting_at_once(small: ServerProcess, person: MakePerson) -> None:
     ada = await person(server=small)
     for _ in range(10):
-        sockets = [await ada.connect(), await ada.connect()]
+        sockets = [await wait_until_taken(ada, timeout_s=1) for _ in range(2)]
         for socket in sockets:
-            await socket.close()
-        (await wait_until_taken(ada, timeout_s=1)).close()
-        (await wait_until_taken(ada, timeout_s=1)).close()
+            await socket.send_frame(Opcode.CLOSE, struct.pack("!H", 1000))
+            assert (await socket.closed())[0] == 1000
+            socket.close()
 
 
 async def test_a_lost_connection_stops_counting_within_five_seconds(small: ServerProcess, person: MakePerson) -> None:

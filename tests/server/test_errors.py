@@ -151,7 +151,7 @@ async def test_a_strange_query_is_refused(server: ServerProcess, token_of: Token
 
 
 @pytest.mark.wire("validation_error")
-@pytest.mark.parametrize("bad_id", ["x", "canary", NOBODY[:-1], NOBODY + "0", NOBODY.replace("-", "_"), "%00", "..%2f"])
+@pytest.mark.parametrize("bad_id", ["x", "me", NOBODY[:-1], NOBODY + "0", NOBODY.replace("-", "_"), "%00", "..%2f"])
 async def test_a_malformed_id_is_refused(server: ServerProcess, token_of: TokenOf, bad_id: str) -> None:
     async with http_client(server, token_of(server)) as http:
         for path in (f"/v1/rooms/{bad_id}", f"/v1/rooms/{bad_id}/messages", f"/v1/rooms/{NOBODY}/members/{bad_id}"):

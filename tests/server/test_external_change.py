@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.server.conversation import done
-from tests.support.fixtures import MakePerson, MakeServer
-from tests.support.server import run_chat
+from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
+from tests.support.server import ServerProcess, run_chat
 
 
 def database(data_dir: Path) -> Path:
@@ -19,8 +19,7 @@ def database(data_dir: Path) -> Path:
     return data_dir / "chat.db"
 
 
-async def test_a_second_server_on_the_same_folder_is_refused_with_one_line(make_server: MakeServer) -> None:
-    server = make_server()
+async def test_a_second_server_on_the_same_folder_is_refused_with_one_line(server: ServerProcess) -> None:
     result = await asyncio.to_thread(run_chat, server.data_dir, "serve")
     assert result.returncode == 2
     assert result.stdout == ""
@@ -28,15 +27,18 @@ async def test_a_second_server_on_the_same_folder_is_refused_with_one_line(make_
     assert server.is_running
 
 
-async def test_the_servers_own_commits_are_no_external_change(make_server: MakeServer, person: MakePerson) -> None:
-    server = make_server()
-    ada = await person(server=server)
+async def test_the_servers_own_commits_are_no_external_change(
+    server: ServerProcess, person: MakePerson, make_room: MakeRoom
+) -> None:
+    ada = await person()
+    room = await make_room(ada)
     socket = await ada.connect()
-    general = socket.welcome["rooms"][0]["id"]
+    await asyncio.sleep(1.1)  # two looks at the file: what other tests changed has been seen
+    before = len(server.find_logs("node.external_change"))
     for number in range(20):
-        await socket.ok("message.send", room_id=general, body=f"canary {number}")
-        await asyncio.sleep(0.05)
-    assert not server.find_logs("node.external_change")
+        await socket.ok("message.send", room_id=room["id"], body=f"canary {number}")
+        await asyncio.sleep(0.06)
+    assert len(server.find_logs("node.external_change")) == before
 
 
 async def test_an_external_change_is_noticed_and_logged_within_a_second(
@@ -53,12 +55,13 @@ async def test_an_external_change_is_noticed_and_logged_within_a_second(
     assert done(await ada.http.get("/v1/users/me"))["display_name"] == "Changed elsewhere"
 
 
-async def test_a_message_that_another_process_wrote_is_delivered(make_server: MakeServer, person: MakePerson) -> None:
+async def test_a_message_that_another_process_wrote_is_delivered(
+    server: ServerProcess, person: MakePerson, make_room: MakeRoom
+) -> None:
     """A copy of the newest event under the next number stands for what another node would append."""
-    server = make_server()
-    ada = await person(server=server)
+    ada = await person()
+    room = await make_room(ada)
     socket = await ada.connect()
-    room = socket.welcome["rooms"][0]
     await socket.ok("message.send", room_id=room["id"], body="canary original")
     room_id = uuid.UUID(room["id"]).bytes
     with closing(sqlite3.connect(database(server.data_dir))) as other, other:

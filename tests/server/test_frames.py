@@ -41,28 +41,24 @@ LIMIT = 64 * 1024
         b"",
     ],
 )
-async def test_what_is_no_json_object_in_a_text_frame_is_an_invalid_frame(
-    person: MakePerson, data: str | bytes
-) -> None:
-    socket = await (await person()).connect()
-    await socket.send_raw(data)
-    error = await socket.next("error")
+async def test_what_is_no_json_object_in_a_text_frame_is_an_invalid_frame(visit: Socket, data: str | bytes) -> None:
+    await visit.send_raw(data)
+    error = await visit.next("error")
     check_error_frame(error)
     assert error["code"] == "invalid_frame", error
     assert error["id"] is None
     assert error["retryable"] is False
     assert CANARY not in json.dumps(error)
-    await socket.ok("ping")
-    assert socket.inbox == [], "exactly one answer"
+    await visit.ok("ping")
+    assert visit.inbox == [], "exactly one answer"
 
 
 @pytest.mark.wire("unknown_type")
 @pytest.mark.parametrize("kind", ["message.destroy", "welcome", "ack", "", "PING", "ping ", "x" * 5_000, "__class__"])
-async def test_a_type_that_is_no_command_is_unknown(person: MakePerson, kind: str) -> None:
-    socket = await (await person()).connect()
-    error = await socket.error(kind)
+async def test_a_type_that_is_no_command_is_unknown(visit: Socket, kind: str) -> None:
+    error = await visit.error(kind)
     assert error["code"] == "unknown_type"
-    await socket.ok("ping")
+    await visit.ok("ping")
 
 
 @pytest.mark.wire("validation_error")
@@ -75,33 +71,30 @@ async def test_a_type_that_is_no_command_is_unknown(person: MakePerson, kind: st
         {"id": "c1", "type": ["ping"]},
     ],
 )
-async def test_a_frame_without_a_type_is_refused_under_its_id(person: MakePerson, frame: dict[str, object]) -> None:
-    socket = await (await person()).connect()
-    await socket.send_raw(json.dumps(frame))
-    error = await socket.answer("c1")
+async def test_a_frame_without_a_type_is_refused_under_its_id(visit: Socket, frame: dict[str, object]) -> None:
+    await visit.send_raw(json.dumps(frame))
+    error = await visit.answer("c1")
     check_error_frame(error)
     assert error["code"] in {"invalid_frame", "unknown_type", "validation_error"}
-    await socket.ok("ping")
+    await visit.ok("ping")
 
 
 @pytest.mark.wire("validation_error")
 @pytest.mark.parametrize("command_id", [None, "", "x" * 65, 5, True, [], {}, "MISSING"])
-async def test_a_command_without_a_valid_id_is_answered_with_none(person: MakePerson, command_id: object) -> None:
-    socket = await (await person()).connect()
+async def test_a_command_without_a_valid_id_is_answered_with_none(visit: Socket, command_id: object) -> None:
     frame = {"type": "ping", "id": command_id}
     if command_id == "MISSING":
         del frame["id"]
-    await socket.send_raw(json.dumps(frame))
-    error = await socket.answer(None)
+    await visit.send_raw(json.dumps(frame))
+    error = await visit.answer(None)
     check_error_frame(error)
     assert error["code"] == "validation_error"
 
 
 @pytest.mark.parametrize("command_id", ["x", "x" * 64, "🦁" * 64, 'qu"ote\\', "new\nline", " "])
-async def test_an_id_is_echoed_as_it_is(person: MakePerson, command_id: str) -> None:
-    socket = await (await person()).connect()
-    await socket.send_raw(json.dumps({"type": "ping", "id": command_id}))
-    assert (await socket.answer(command_id))["type"] == "ack"
+async def test_an_id_is_echoed_as_it_is(visit: Socket, command_id: str) -> None:
+    await visit.send_raw(json.dumps({"type": "ping", "id": command_id}))
+    assert (await visit.answer(command_id))["type"] == "ack"
 
 
 @pytest.mark.wire("validation_error")
@@ -131,10 +124,9 @@ async def test_an_id_is_echoed_as_it_is(person: MakePerson, command_id: str) -> 
     ],
 )
 async def test_a_command_with_wrong_fields_is_refused_with_the_place_and_no_echo(
-    person: MakePerson, kind: str, fields: dict[str, object], where: str
+    visit: Socket, kind: str, fields: dict[str, object], where: str
 ) -> None:
-    socket = await (await person()).connect()
-    error = await socket.error(kind, **fields)
+    error = await visit.error(kind, **fields)
     assert error["code"] == "validation_error", error
     assert any(where in entry["loc"] for entry in error["errors"]), error
     assert CANARY not in json.dumps(error)
@@ -162,16 +154,15 @@ async def test_twenty_invalid_frames_in_a_row_end_the_socket(person: MakePerson)
     await ada.server.wait_for_log("ws.disconnected", connection_id=socket.welcome["connection_id"], code=4501)
 
 
-async def test_a_valid_command_resets_the_count_of_errors(person: MakePerson) -> None:
-    socket = await (await person()).connect()
+async def test_a_valid_command_resets_the_count_of_errors(visit: Socket) -> None:
     for _ in range(3):
-        await ask_wrongly(socket, 19)
-        await socket.ok("ping")
+        await ask_wrongly(visit, 19)
+        await visit.ok("ping")
     # Refused, but well formed: that counts as valid.
-    await ask_wrongly(socket, 19)
-    assert (await socket.error("message.send", room_id=NOBODY, body="x"))["code"] == "not_found"
-    await ask_wrongly(socket, 19)
-    await socket.ok("ping")
+    await ask_wrongly(visit, 19)
+    assert (await visit.error("message.send", room_id=NOBODY, body="x"))["code"] == "not_found"
+    await ask_wrongly(visit, 19)
+    await visit.ok("ping")
 
 
 @pytest.mark.wire("close 1009")

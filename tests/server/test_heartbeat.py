@@ -16,7 +16,7 @@ from tests.support.server import ServerProcess
 @pytest.fixture
 def lively(server_with: MakeServer) -> ServerProcess:
     """Give a server that looks after its sockets every second."""
-    return server_with(HEARTBEAT_SECONDS="1", PONG_SECONDS="1.5")
+    return server_with(HEARTBEAT_SECONDS="1", PONG_SECONDS="1.5", STALL_SECONDS="1")
 
 
 async def test_the_default_heartbeat_is_25_seconds(person: MakePerson) -> None:

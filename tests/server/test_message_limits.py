@@ -16,8 +16,14 @@ pytestmark = pytest.mark.wire("rate_limited")
 
 @pytest.fixture
 def slow(server_with: MakeServer) -> ServerProcess:
-    """Give a server that takes three messages a minute of a user."""
-    return server_with(RATE_LIMITS_ENABLED="true", RATE_LIMIT_MESSAGES="3/minute", RATE_LIMIT_SIGNUP="10000/minute")
+    """Give a server that takes three messages and two questions for history a minute of a user."""
+    return server_with(
+        RATE_LIMITS_ENABLED="true",
+        RATE_LIMIT_MESSAGES="3/minute",
+        RATE_LIMIT_HISTORY="2/minute",
+        RATE_LIMIT_SIGNUP="10000/minute",
+        RATE_LIMIT_REST="10000/minute",
+    )
 
 
 async def spend(ada: Person, socket: Socket, room: dict[str, str]) -> None:
@@ -84,16 +90,15 @@ async def test_a_hundred_refusals_within_a_minute_end_the_socket(
     await slow.wait_for_log("ws.disconnected", connection_id=socket.welcome["connection_id"], code=4004)
 
 
-async def test_history_has_a_limit_of_its_own(make_server: MakeServer, person: MakePerson) -> None:
-    server = make_server(RATE_LIMITS_ENABLED="true", RATE_LIMIT_HISTORY="2/minute")
-    ada = await person(server=server)
+async def test_history_has_a_limit_of_its_own(slow: ServerProcess, person: MakePerson, make_room: MakeRoom) -> None:
+    ada = await person(server=slow)
+    room = await make_room(ada)
     socket = await ada.connect()
-    general = socket.welcome["rooms"][0]["id"]
     for _ in range(2):
-        await socket.ok("history.get", room_id=general, after_seq=0)
-    error = await socket.error("history.get", room_id=general, after_seq=0)
+        await socket.ok("history.get", room_id=room["id"], after_seq=0)
+    error = await socket.error("history.get", room_id=room["id"], after_seq=0)
     assert error["code"] == "rate_limited"
-    await socket.ok("message.send", room_id=general, body=f"{CANARY} hello")
+    await socket.ok("message.send", room_id=room["id"], body=f"{CANARY} hello")
 
 
 async def test_without_limits_the_welcome_names_none(person: MakePerson) -> None:

@@ -10,9 +10,10 @@ import pytest
 from jose import jwt
 
 from tests.server.conversation import done
-from tests.support.fixtures import MakePerson, MakeServer
+from tests.support.fixtures import MakePerson
 from tests.support.people import Person, http_client
 from tests.support.problems import check_problem
+from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.wire("POST /v1/auth/refresh")
 
@@ -157,8 +158,8 @@ async def test_access_tokens_do_not_refresh_and_refresh_tokens_give_no_access(pe
         check_problem(await http.get("/v1/users/me"), 401, "invalid_token")
 
 
-async def test_a_refresh_token_ends_in_time(server_with: MakeServer, person: MakePerson) -> None:
-    ada = await person(server=server_with(REFRESH_TOKEN_SECONDS="1"))
+async def test_a_refresh_token_ends_in_time(short_lived: ServerProcess, person: MakePerson) -> None:
+    ada = await person(server=short_lived)
     assert ada.tokens["refresh_expires_in"] == 1
     await asyncio.sleep(2.1)  # the token's whole life, whatever part of a second it began in
     check_problem(await refresh(ada, ada.refresh_token), 401, "invalid_token")

@@ -162,7 +162,7 @@ async def test_missing_fields_are_refused(server: ServerProcess, missing: str) -
 
 
 async def test_a_closed_house_takes_nobody_in_but_those_made_by_its_operator(server_with: MakeServer) -> None:
-    server = server_with(SIGNUP="closed")
+    server = server_with(SIGNUP="closed", DOCS_ENABLED="false", METRICS_ENABLED="false")
     async with http_client(server) as http:
         check_problem(await signup(http, fresh_username(), fresh_password()), 403, "forbidden")
 

@@ -13,6 +13,7 @@ from tests.support.fixtures import MakePerson, MakeServer
 from tests.support.people import Person
 from tests.support.problems import check_problem
 from tests.support.raw import RawSocket, handshake, upgrade_request
+from tests.support.server import ServerProcess
 from tests.support.timestamps import seconds
 
 pytestmark = pytest.mark.wire("POST /v1/auth/ws-ticket")
@@ -72,8 +73,8 @@ async def test_a_ticket_that_was_never_given_is_invalid(person: MakePerson, tick
 
 
 @pytest.mark.wire("invalid_ticket")
-async def test_a_ticket_ends_in_time(server_with: MakeServer, person: MakePerson) -> None:
-    ada = await person(server=server_with(TICKET_SECONDS="1"))
+async def test_a_ticket_ends_in_time(short_lived: ServerProcess, person: MakePerson) -> None:
+    ada = await person(server=short_lived)
     ticket = await ada.ticket()
     await asyncio.sleep(2.1)  # the ticket's whole life, whatever part of a second it began in
     check_problem(await upgrade(ada, ticket), 401, "invalid_ticket")
@@ -94,7 +95,7 @@ async def test_no_other_query_parameter_is_a_credential(person: MakePerson) -> N
 
 
 async def test_the_ticket_endpoint_says_what_the_handshake_would(server_with: MakeServer, person: MakePerson) -> None:
-    server = server_with(MAX_CONNECTIONS_PER_USER="2", MAX_CONNECTIONS="3")
+    server = server_with(MAX_CONNECTIONS_PER_USER="2")
     ada = await person(server=server)
     foreign = await ada.http.post("/v1/auth/ws-ticket", headers={"Origin": "https://evil.example"})
     check_problem(foreign, 403, "origin_not_allowed")

@@ -69,9 +69,9 @@ async def test_after_exp_the_token_is_expired_everywhere_and_the_refresh_token_s
 
 
 async def test_a_socket_opened_when_the_warning_is_due_is_warned_at_once(
-    server_with: MakeServer, person: MakePerson
+    short_lived: ServerProcess, person: MakePerson
 ) -> None:
-    ada = await person(server=server_with(ACCESS_TOKEN_SECONDS="30"))
+    ada = await person(server=short_lived)
     socket = await ada.connect()
     warning = await socket.next("token.expiring", timeout_s=1)
     assert seconds(warning["expires_at"]) == exp(ada.access_token)

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.server.conversation import done
-from tests.support.fixtures import MakePerson, MakeServer
+from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
 from tests.support.people import fresh_password, fresh_username, login, signup
 from tests.support.problems import check_problem
 from tests.support.server import CANARY, ServerProcess
@@ -62,12 +62,11 @@ async def test_writes_wait_for_a_locked_database_and_are_then_refused_as_retryab
     await server.wait_for_log("store.recovered")
 
 
-async def test_a_short_lock_is_waited_for(make_server: MakeServer, person: MakePerson) -> None:
-    server = make_server()
-    ada = await person(server=server)
+async def test_a_short_lock_is_waited_for(person: MakePerson, make_room: MakeRoom) -> None:
+    ada = await person()
+    room = await make_room(ada)
     socket = await ada.connect()
-    general = socket.welcome["rooms"][0]["id"]
-    with locked(server):
-        command = await socket.post("message.send", room_id=general, body=f"{CANARY} patient")
+    with locked(ada.server):
+        command = await socket.post("message.send", room_id=room["id"], body=f"{CANARY} patient")
         await asyncio.sleep(0.5)
     assert (await socket.answer(command))["type"] == "ack"

@@ -122,11 +122,16 @@ async def login(http: httpx2.AsyncClient, username: str, password: str) -> httpx
     return await http.post("/v1/auth/login", data={"username": username, "password": password})
 
 
-async def new_person(server: ServerProcess, username: str | None = None) -> Person:
-    """Sign a user up (by default under a fresh random name), log in; the caller closes the person."""
+async def new_person(
+    server: ServerProcess, username: str | None = None, headers: Mapping[str, str] | None = None
+) -> Person:
+    """Sign a user up (by default under a fresh random name), log in; the caller closes the person.
+
+    `headers` go with every request of the person's REST client.
+    """
     name, password = username or fresh_username(), fresh_password()
     server.keep_secret(password)
-    http = http_client(server)
+    http = http_client(server, **(headers or {}))
     try:
         answer = await signup(http, name, password)
         assert answer.status_code == 201, answer.text

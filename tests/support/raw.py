@@ -138,7 +138,9 @@ class RawSocket:
             request = upgrade_request(server, headers=[("Authorization", f"Bearer {token}"), *headers])
             writer.write(request + b"".join(encode_frame(Opcode.TEXT, text) for text in early))
             response = await read_response(reader)
-        assert response.status_code == httpx2.codes.SWITCHING_PROTOCOLS, response.text
+        if response.status_code != httpx2.codes.SWITCHING_PROTOCOLS:
+            writer.close()
+            raise AssertionError(f"{response.status_code} {response.text}")
         return cls(reader, writer, response)
 
     async def send_frame(self, opcode: int, payload: bytes, *, first_bits: int = 0x80, masked: bool = True) -> None:

@@ -224,8 +224,12 @@ class ServerProcess:
 
     def terminate(self) -> int:
         """Send SIGTERM and wait; gives the exit code (0 after a drain). Kills and fails past EXIT_SECONDS."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for a process that was told to end; gives the exit code. Kills and fails past EXIT_SECONDS."""
         assert self._process is not None
-        self._process.terminate()
         try:
             return self._process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
