@@ -107,6 +107,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         assert isinstance(error, RateLimitExceeded)  # noqa: S101 - the registration below says so
         return problem_response(request, http_limits.refusal(request, error))
 
+    app.state.http_limits = http_limits
     app.include_router(auth.build_router(http_limits, check_handshake))
     app.include_router(users.build_router(http_limits))
     app.include_router(rooms.build_router(http_limits))

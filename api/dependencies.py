@@ -2,13 +2,14 @@
 
 from typing import Annotated, cast
 
-import structlog
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
 from api import log_events
 from api.domain.errors import ChatError
+from api.middleware.context import bind_user
+from api.middleware.rate_limit import HttpLimits
 from api.resources import Resources
 from api.services.authentication import Principal
 
@@ -45,9 +46,11 @@ async def current_principal(
         principal = await resources.authenticator.authenticate(token or None)
     except ChatError as error:
         log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.url.path)
+        # Who has no good token has no budget of his own, and is stopped before the decorator counts.
+        cast(HttpLimits, request.app.state.http_limits).count_refused(request)
         raise
     request.state.user_id = principal.user.id
-    structlog.contextvars.bind_contextvars(user_id=principal.user.id)
+    bind_user(principal.user.id)
     return principal
 
 

@@ -83,6 +83,11 @@ class _Answer:
         self.bytes_out = 0
 
 
+def bind_user(user_id: str) -> None:
+    """Name the user in every log line of this request from now on."""
+    structlog.contextvars.bind_contextvars(user_id=user_id)
+
+
 def bind_connection(connection_id: str, user_id: str) -> None:
     """Name the connection and its user in every log line that this task writes from now on: the message door."""
     structlog.contextvars.unbind_contextvars("request_id")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+import limits
 from limits import RateLimitItem
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
@@ -59,7 +60,19 @@ class HttpLimits:
         limited: HandlerT = self.limiter.shared_limit(self._rule, scope=_SCOPE)(handler)
         return limited
 
-    def refusal(self, request: Request, _exceeded: RateLimitExceeded) -> ChatError:
+    def count_refused(self, request: Request) -> None:
+        """Count a request without a good token against its address: it never reaches the decorator.
+
+        Raises:
+            ChatError: `rate_limited`.
+        """
+        item = limits.parse(self._rule)
+        key = (_requester(request), _SCOPE)
+        if self.limiter.enabled and not self.limiter.limiter.hit(item, *key):
+            request.state.view_rate_limit = (item, key)
+            raise self.refusal(request)
+
+    def refusal(self, request: Request, _exceeded: RateLimitExceeded | None = None) -> ChatError:
         """Build the answer to one request too many."""
         item: RateLimitItem
         item, key = request.state.view_rate_limit

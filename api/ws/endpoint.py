@@ -236,5 +236,4 @@ def _log_refusal(websocket: WebSocket, error: ChatError) -> None:
         client=client_address(websocket),
         user_agent=websocket.headers.get("user-agent", ""),
         origin=websocket.headers.get("origin"),
-        user_id=None,
     )

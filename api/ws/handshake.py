@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from api.domain.errors import ChatError, ErrorCode
+from api.middleware.context import bind_user
 from api.middleware.rate_limit import HandshakeLimits
 from api.services.authentication import Authenticator, Principal
 from api.services.tickets import Tickets
@@ -69,6 +70,7 @@ class Handshake:
             raise ChatError(ErrorCode.BAD_REQUEST, f"Offer the subprotocol {SUBPROTOCOL}.")
         self._slots.check(None)
         principal, way = await self._authenticate(websocket, offered)
+        bind_user(principal.user.id)
         self._slots.check(principal.user.id)
         return Admission(principal, way, SUBPROTOCOL if offered else None)
 
