@@ -44,6 +44,8 @@ class Dispatcher:
         self.member_count: int | None = None
         self.is_active = False
         self._highest = 0
+        # Membership changes by user, complete above `_known_from`.
+        self._known_from = 0
         self._connections: dict[Connection, None] = {}
         self._changed: dict[str, int] = {}
         self._read_events = read_events
@@ -55,7 +57,7 @@ class Dispatcher:
 
     def activate(self, head: int, member_count: int) -> None:
         """Begin at `head`, which was read after the broker had confirmed the subscription."""
-        self.head = head
+        self.head = self._known_from = head
         self.member_count = member_count
         self.is_active = True
         if self._highest > head:
@@ -101,17 +103,26 @@ class Dispatcher:
             self.notice(seq)
             await reached
 
-    def will_deliver_to(self, connection: Connection | None, seq: int) -> bool:
-        """Tell whether the event at `seq` is still to come to this connection."""
-        return self.is_active and seq > self.head and connection in self._connections
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nobody here is in the room, and nobody's message is still to be answered by its delivery."""
+        return self.is_active and not self._connections and (self._refill is None or self._refill.done())
+
+    def will_deliver(self, seq: int) -> bool:
+        """Tell whether the event at `seq` is still to come."""
+        return self.is_active and seq > self.head
 
     def is_current(self, user_id: str, seq: int) -> bool:
-        """Tell whether what the store said of this user's membership at `seq` still holds at `head`."""
-        return self.is_active and self._changed.get(user_id, 0) <= seq
+        """Tell whether what the store said of this user's membership at `seq` is sure to hold at `head`.
+
+        What happened before this dispatcher began, or has been forgotten, it cannot tell: the store is to be asked again.
+        """
+        return self.is_active and self._known_from <= seq and self._changed.get(user_id, 0) <= seq
 
     def forget_changes(self) -> None:
-        """Drop the membership changes that `is_current` goes by: nobody is on the way in."""
+        """Drop the membership changes that `is_current` goes by; who is on the way in has to look again."""
         self._changed.clear()
+        self._known_from = self.head
 
     def add(self, connection: Connection) -> None:
         """Let a connection in at `head`."""

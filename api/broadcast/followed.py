@@ -36,6 +36,8 @@ class FollowedRooms:
         self._stats = stats
         self._dispatchers: dict[str, Dispatcher] = {}
         self._activations: dict[str, asyncio.Task[Dispatcher]] = {}
+        # Those that the last check found idle.
+        self._idle: set[Dispatcher] = set()
 
     def __len__(self) -> int:
         """Count the rooms."""
@@ -63,14 +65,17 @@ class FollowedRooms:
         return await asyncio.shield(activation)
 
     async def check(self, *, may_forget: bool) -> None:
-        """Compare every room with the store, and let go of those that nobody here is in.
+        """Compare every room with the store, and let go of those that nobody here was in at this check and the last.
+
+        Not at once: a connection on its way into many rooms would find the first ones gone when it has the last.
 
         Args:
             may_forget: no connection is on its way in, so nobody asks for past membership changes.
         """
-        for dispatcher in list(self._dispatchers.values()):
-            if dispatcher.is_active and not dispatcher.connections():
-                self._unfollow(dispatcher)
+        idle = {dispatcher for dispatcher in self._dispatchers.values() if dispatcher.is_idle}
+        for dispatcher in idle & self._idle:
+            self._unfollow(dispatcher)
+        self._idle = idle - self._idle
         room_ids = list(self._dispatchers)
         if not room_ids:
             return

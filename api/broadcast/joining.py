@@ -33,6 +33,7 @@ class Joining:
         # Users on the way into a room: True once they have to look again.
         self._users: dict[tuple[str, str], bool] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        # At which version of a user's rooms all of his live connections were in all of them, or will be.
         self._rooms_versions: dict[str, int] = {}
 
     @property
@@ -78,7 +79,7 @@ class Joining:
                     break
         finally:
             del self._connections[connection]
-        self._rooms_versions.setdefault(user_id, version)
+        self._rooms_versions[user_id] = min(version, self._rooms_versions.get(user_id, version))
         cursors = [replace(room, last_seq=d.head) for room, d in zip(rooms, dispatchers, strict=True)]
         connection.outbox.push(welcome(cursors))
         connection.is_live = True
@@ -141,8 +142,8 @@ class Joining:
                         connection.outbox.push(pushed)
                         dispatcher.add(connection)
         except ChatError as error:
-            # The store is away. Forgetting the version makes the next check find the room missing.
-            self._rooms_versions.pop(user_id, None)
+            # The store is away. A version that never was makes the next check find the room missing.
+            self._rooms_versions[user_id] = -1
             log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=room_id, user_id=user_id)
         finally:
             del self._users[key]

@@ -87,9 +87,10 @@ class BroadcastManager:
         origin = self._origins.get(message.id)
         if origin is None:
             return
-        # Its connection is not in the room's stream: nothing will come that the ack could stand for.
+        # Above a hole the ack of a connection has to wait for the message's delivery, even if the connection is not in
+        # the room yet: it may come in below the message. Where nothing will be delivered, the ack stands for nothing.
         dispatcher = self._followed.get(message.room_id)
-        if dispatcher is None or not dispatcher.will_deliver_to(origin.connection, message.seq):
+        if origin.connection is None or dispatcher is None or not dispatcher.will_deliver(message.seq):
             del self._origins[message.id]
             origin.settle(message, duplicate=False)
 
