@@ -42,7 +42,6 @@ async def test_the_account_ends_with_its_sessions_sockets_and_name(person: MakeP
     assert re.fullmatch(r"deleted-[0-9a-f]{8}", shown["username"])
     assert shown["display_name"] == shown["username"]
     assert shown["id"] == ada.id
-    await other.close()
 
 
 async def test_the_old_name_stays_taken_and_is_found_no_more(person: MakePerson) -> None:

@@ -47,7 +47,6 @@ async def test_a_user_has_so_many_sockets_over_all_sessions_and_others_their_own
     assert await (await eve.connect()).ok("ping")
     assert await first.ok("ping")
     assert await second.ok("ping")
-    await other.close()
 
 
 async def test_the_node_has_so_many_sockets_in_all(make_server: MakeServer, person: MakePerson) -> None:

@@ -127,9 +127,9 @@ async def test_other_subprotocols_without_chat_v1_are_a_bad_request(person: Make
 @pytest.mark.wire("account_suspended")
 async def test_a_suspended_user_is_refused_on_every_way(person: MakePerson) -> None:
     ada = await person()
-    ticket = await ada.ticket()
+    ticket, socket = await ada.ticket(), await ada.connect()
     assert ada.server.run_cli("user", "suspend", ada.username).returncode == 0
-    await ada.server.wait_for_log("node.external_change")
+    await socket.closed()  # so the server knows
     check_problem(await handshake(ada.server, token=ada.access_token), 403, "account_suspended")
     subprotocol = ("Sec-WebSocket-Protocol", f"chat.v1, bearer.{ada.access_token}")
     check_problem(await handshake(ada.server, subprotocol), 403, "account_suspended")

@@ -48,7 +48,6 @@ async def test_a_logout_ends_this_session_alone_everywhere(person: MakePerson) -
 
     assert await others_socket.ok("ping")
     assert [session["id"] for session in done(await other.http.get("/v1/auth/sessions"))["items"]] == [sid(other)]
-    await other.close()
 
 
 @pytest.mark.wire("GET /v1/auth/sessions")
@@ -74,7 +73,6 @@ async def test_the_list_shows_every_live_session_and_marks_the_asking_one(person
         "teapot/1.0 (kitchen)"
     ]
     assert not sessions.keys() & {s["id"] for s in done(await eve.http.get("/v1/auth/sessions"))["items"]}
-    await other.close()
 
 
 async def test_a_refresh_moves_the_last_use_and_the_end_of_a_session(person: MakePerson) -> None:
@@ -98,7 +96,6 @@ async def test_a_user_ends_another_of_his_sessions(person: MakePerson) -> None:
     check_problem(await refresh(other), 401, "invalid_token")
     assert await socket.ok("ping")
     check_problem(await ada.http.delete(f"/v1/auth/sessions/{sid(other)}"), 404, "not_found")
-    await other.close()
 
 
 @pytest.mark.wire("DELETE /v1/auth/sessions/{session_id}")

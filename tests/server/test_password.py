@@ -37,7 +37,6 @@ async def test_a_new_password_revokes_every_other_session_and_keeps_this_one(per
     assert (await ada.http.post("/v1/auth/refresh", json={"refresh_token": ada.refresh_token})).status_code == 200
     check_problem(await login(ada.http, ada.username, ada.password), 401, "invalid_credentials")
     assert (await login(ada.http, ada.username, new)).status_code == 200
-    await other.close()
 
 
 async def test_the_wrong_current_password_changes_nothing(person: MakePerson) -> None:
@@ -47,7 +46,6 @@ async def test_the_wrong_current_password_changes_nothing(person: MakePerson) ->
     check_problem(response, 403, "invalid_credentials")
     assert (await other.http.get("/v1/users/me")).status_code == 200
     assert (await login(ada.http, ada.username, ada.password)).status_code == 200
-    await other.close()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +61,6 @@ async def test_the_new_one_keeps_the_rules_and_is_not_repeated(person: MakePerso
     assert CANARY not in response.text
     assert (await other.http.get("/v1/users/me")).status_code == 200
     assert (await login(ada.http, ada.username, ada.password)).status_code == 200
-    await other.close()
 
 
 @pytest.mark.parametrize("field", ["current_password", "new_password"])

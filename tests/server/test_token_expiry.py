@@ -111,7 +111,6 @@ async def test_only_a_token_of_the_same_user_and_session_refreshes_a_socket(pers
     assert (await socket.error("token.refresh", access_token="x", sid="y"))["code"] == "validation_error"
     result = await socket.ok("token.refresh", access_token=ada.access_token)
     assert seconds(result["expires_at"]) == exp(ada.access_token)
-    await other.close()
 
 
 @pytest.mark.wire("token.refresh")

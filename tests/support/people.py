@@ -44,6 +44,7 @@ class Person:
     http: httpx2.AsyncClient
     tokens: dict[str, Any]
     sockets: list[Socket] = field(default_factory=list)
+    sessions: list[Person] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -71,11 +72,12 @@ class Person:
         return tokens
 
     async def second_session(self) -> Person:
-        """Log in once more and give that session as a person of its own (same user); the caller closes it."""
+        """Log in once more and give that session as a person of its own (same user), closed with this one."""
         tokens = await self.login()
         http = http_client(self.server)
         other = Person(self.server, self.username, self.password, self.user, "", "", http, tokens)
         other.use(tokens)
+        self.sessions.append(other)
         return other
 
     async def ticket(self) -> str:
@@ -106,7 +108,9 @@ class Person:
         return socket
 
     async def close(self) -> None:
-        """Close the sockets and the REST client."""
+        """Close the sockets and the REST client, of the other sessions too."""
+        for session in self.sessions:
+            await session.close()
         for socket in self.sockets:
             await socket.close()
         await self.http.aclose()

@@ -8,9 +8,10 @@ import json
 import secrets
 import socket as sockets
 import struct
+import weakref
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import httpx2
 
@@ -106,12 +107,18 @@ def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked:
 
 
 class RawSocket:
-    """An open WebSocket that answers nothing by itself: no pong, no close."""
+    """An open WebSocket that answers nothing by itself: no pong, no close.
+
+    The fixture `raw_sockets_are_closed` closes those that a test leaves open.
+    """
+
+    opened: ClassVar[weakref.WeakSet[RawSocket]] = weakref.WeakSet()
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: httpx2.Response) -> None:
         self._reader = reader
         self._writer = writer
         self.response = response
+        RawSocket.opened.add(self)
 
     @classmethod
     async def open(
