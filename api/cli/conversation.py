@@ -51,6 +51,7 @@ class Conversation:
         self._room: Room | None = None
         self._shown: dict[str, int] = {}  # by room: the newest message that was shown as history
         self._known: dict[str, Room] = {}  # rooms that the person has heard of
+        self._has_begun = False
         self._is_connected = True
         # Held while a command runs: what arrives meanwhile is shown behind what the command shows.
         self._screen = asyncio.Lock()
@@ -219,8 +220,9 @@ class Conversation:
 
     def _show_connection(self, event: Connected | Disconnected) -> None:
         if isinstance(event, Connected):
-            if not self._known:
-                self._known.update(self._client.rooms)
+            if not self._has_begun:  # the rooms one was in already are no news
+                self._known |= self._client.rooms
+            self._has_begun = True
             if not self._is_connected:
                 self._terminal.show("* Connected again.")
         elif self._is_connected:  # the first of many, while the server is away
