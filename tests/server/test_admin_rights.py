@@ -36,6 +36,7 @@ async def test_an_admin_rules_public_rooms_without_being_in_them(person: MakePer
 
 @pytest.mark.wire("not_found")
 async def test_an_admin_is_nobody_in_private_rooms(person: MakePerson, make_room: MakeRoom) -> None:
+    """Nor does he take the last owner from a room, be he that owner himself."""
     ada, bob, root = await asyncio.gather(person(), person(), person())
     await promote(root)
     room = await make_room(ada, bob, visibility="private")
@@ -53,28 +54,31 @@ async def test_an_admin_is_nobody_in_private_rooms(person: MakePerson, make_room
     refused(await root.http.delete(f"/v1/messages/{message['id']}"), "forbidden")
     refused(await root.http.delete(path), "forbidden")
 
-
-@pytest.mark.wire("last_owner")
-async def test_not_even_an_admin_takes_the_last_owner_from_a_room(person: MakePerson, make_room: MakeRoom) -> None:
-    """The last owner can neither leave nor step down; an admin who owns the room is no exception."""
-    root = await person()
-    await promote(root)
-    room = await make_room(root)
-    refused(await root.http.delete(f"/v1/rooms/{room['id']}/members/{root.id}"), "last_owner")
-    refused(await root.http.put(f"/v1/rooms/{room['id']}/members/{root.id}", json={"role": "member"}), "last_owner")
+    own = await make_room(root)
+    refused(await root.http.delete(f"/v1/rooms/{own['id']}/members/{root.id}"), "last_owner")
+    refused(await root.http.put(f"/v1/rooms/{own['id']}/members/{root.id}", json={"role": "member"}), "last_owner")
 
 
 @pytest.mark.wire("forbidden")
-async def test_a_demoted_admin_has_no_rights_left(person: MakePerson, make_room: MakeRoom) -> None:
+async def test_promotion_and_demotion_reach_live_sockets(person: MakePerson, make_room: MakeRoom) -> None:
     ada, root = await asyncio.gather(person(), person())
-    await promote(root)
     room = await make_room(ada)
-    path = f"/v1/rooms/{room['id']}"
-    done(await root.http.patch(path, json={"topic": "tidy"}))
+    first, second, third = [await say(ada, room, body) for body in ("first", "second", "third")]
+    socket = await root.connect()
+    assert (await socket.error("message.delete", message_id=first["id"]))["code"] == "forbidden"
+    await promote(root)
+    async with asyncio.timeout(1):
+        while (await socket.command("message.delete", message_id=first["id"]))["type"] == "error":
+            pass
+    await socket.ok("message.delete", message_id=second["id"])
+
     run = await asyncio.to_thread(root.server.run_cli, "user", "demote", root.username)
     assert run.returncode == 0, run.stderr
     async with asyncio.timeout(5):
-        answer = await root.http.patch(path, json={"topic": "tidier"})
-        while answer.is_success:
-            answer = await root.http.patch(path, json={"topic": "tidier"})
+        while (await socket.command("message.delete", message_id=second["id"]))["type"] == "ack":
+            pass
+    assert (await socket.error("message.delete", message_id=third["id"]))["code"] == "forbidden"
+    async with asyncio.timeout(1):
+        while (answer := await root.http.patch(f"/v1/rooms/{room['id']}", json={"topic": "tidy"})).is_success:
+            pass
     refused(answer, "forbidden")

@@ -203,7 +203,8 @@ def outline(events: list[Json]) -> list[tuple[object, ...]]:
     return [(e["seq"], e["type"], e["at"], e["actor"], e.get("message", {}).get("id")) for e in events]
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(240)])])
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
 async def test_no_kill_loses_what_was_acknowledged_or_doubles_what_was_sent_again(
     person: MakePerson, make_room: MakeRoom, make_server: MakeServer, kills: int
 ) -> None:

@@ -203,6 +203,32 @@ async def assert_cut_at(socket: Socket, room: Json, reason: str, expected: list[
         await socket.next(room_id=room["id"])
 
 
+@LEFT
+@pytest.mark.wire("room.deleted")
+async def test_a_room_deleted_in_the_middle_of_a_flood_ends_with_that_event(
+    person: MakePerson, make_room: MakeRoom
+) -> None:
+    ada, bob = await asyncio.gather(person(), person())
+    for _ in range(3):
+        room = await make_room(ada, bob)
+        owner, own = await ada.connect(), await bob.connect()
+        ids = [await own.post("message.send", room_id=room["id"], body=f"flood {n}") for n in range(30)]
+        done(await ada.http.delete(f"/v1/rooms/{room['id']}"), status=204)
+        ids += [await own.post("message.send", room_id=room["id"], body="late") for _ in range(5)]
+        answers = [await own.answer(command_id) for command_id in ids]
+        sent = [answer["result"]["message"]["seq"] for answer in answers if answer["type"] == "ack"]
+        assert {answer["code"] for answer in answers if answer["type"] == "error"} == {"not_found"}
+        assert sent == list(range(3, 3 + len(sent)))
+        end = 3 + len(sent)
+        events = await heard(owner, room, end)
+        assert (seqs(events), events[-1]["type"]) == ([*sent, end], "room.deleted")
+        for socket, before in ((owner, []), (own, ["room.deleted"])):
+            frames = await of_room(socket, room)
+            assert types(frames) == [*before, "room.left"]
+            assert frames[-1]["reason"] == "deleted"
+            await socket.close()
+
+
 async def test_a_room_entered_twice_in_haste_ends_as_it_should(person: MakePerson, make_room: MakeRoom) -> None:
     """Joins and leaves in quick succession, under traffic: each visit is one gapless stretch from its cursor on."""
     ada, bob = await asyncio.gather(person(), person())
