@@ -16,6 +16,7 @@ SABOTAGE = [
     ("layers", "api/protocol/codec.py", "import api.services.rooms"),
     ("layers", "api/services/rooms.py", "import api.resources"),
     ("layers", "api/ws/endpoint.py", "import api.rest.auth"),
+    ("layers", "api/middleware/context.py", "import api.dependencies"),
     ("layers", "api/server/runner.py", "import api.app"),
     ("layers", "api/server/runner.py", "import api.cli"),
     ("layers", "api/store/writer.py", "import api.broadcast.base"),
