@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 import uuid_utils
@@ -13,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import WebSocketRoute
 
+from api import __version__
 from api.middleware.bodies import BodyLimitMiddleware
 from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
@@ -47,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Chat API",
-        version=version("chat-api"),
+        version=__version__,
         description="Accounts, rooms and messages over REST; live over one WebSocket at `/v1/ws`.",
         lifespan=lifespan,
         docs_url=None,

@@ -88,8 +88,9 @@ class Outbox:
         if self.frames > self._frames_max or self._bytes > self._bytes_max:
             self.flush()
             if self.frames > self._frames_max or self._bytes > self._bytes_max:
-                self.close()
+                # It looks at what is in here, so it comes first.
                 self._on_overflow()
+                self.close()
                 return
         self._schedule()
 

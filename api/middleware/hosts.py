@@ -1,6 +1,7 @@
 """Allowed hosts: an answer for a name that is not ours helps nobody but somebody who rebinds DNS."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -8,6 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.errors import problem_response
+
+HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 
 
 class AllowedHostsMiddleware:
@@ -24,7 +27,9 @@ class AllowedHostsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan" or self._is_allowed(Headers(scope=scope).get("host", "")):
+        # Health is asked by machines of the same network, by address.
+        is_open = scope["type"] == "lifespan" or scope["path"] in HEALTH_PATHS
+        if is_open or self._is_allowed(Headers(scope=scope).get("host", "")):
             await self._app(scope, receive, send)
             return
         refusal = problem_response(
