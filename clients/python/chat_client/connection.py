@@ -44,13 +44,14 @@ class Connection:
         welcome: Json,
         *,
         access_token: str = "",
+        grace_s: float = _GRACE_S,
         answer_timeout_s: float = _ANSWER_TIMEOUT_S,
     ) -> None:
         self.welcome = welcome
         self.access_token = access_token
         self.closed: ConnectionClosedError | None = None
         self._socket = socket
-        self._silence_s = welcome["heartbeat_ms"] / 1000 + _GRACE_S
+        self._silence_s = welcome["heartbeat_ms"] / 1000 + grace_s
         self._frame_bytes = int(welcome["limits"]["frame_bytes"])
         self._answer_timeout_s = answer_timeout_s
         self._waiting: dict[str, _Waiting] = {}

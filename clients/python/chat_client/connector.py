@@ -82,7 +82,7 @@ class TokenRenewal:
         while True:
             try:
                 token = await self._session.refresh(stale=connection.access_token)
-                await connection.request("token.refresh", {"access_token": token})
+                await self._give(connection, token)
             except (ServerUnreachableError, BadAnswerError):
                 wait_s = self._backoff.next_s()
             except ChatApiError as error:
@@ -90,7 +90,16 @@ class TokenRenewal:
                     raise
                 wait_s = error.retry_after_s + self._backoff.next_s()
             else:
-                connection.access_token = token
                 self._backoff.reset()
                 return
             await self._sleep(wait_s)
+
+    async def _give(self, connection: Connection, token: str) -> None:
+        try:
+            await connection.request("token.refresh", {"access_token": token})
+        except ChatApiError as error:
+            if error.retryable:
+                raise
+            # Of another session, after a new login. The connection ends with its own token, the next one takes this.
+            return
+        connection.access_token = token
