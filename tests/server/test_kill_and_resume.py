@@ -216,14 +216,13 @@ async def test_no_kill_loses_what_was_acknowledged_or_doubles_what_was_sent_agai
     editor = Editor(people[3], room, progress, stop)
     talkers: list[Sender | Editor] = [*senders, editor]
     readers = [Reader(someone, room) for someone in (*people[4:], people[0])]
-    random_moments = random.Random(kills)
     async with asyncio.TaskGroup() as tasks:
         for reader in readers:
             tasks.create_task(reader.run())
         talking = [tasks.create_task(someone.run()) for someone in talkers]
         for _ in range(kills):
-            await progress.further(random_moments.randint(50, 250))
-            await asyncio.sleep(random_moments.random() / 50)  # so that the kill is bound to no answer
+            await progress.further(random.randint(50, 250))
+            await asyncio.sleep(random.random() / 50)  # so that the kill is bound to no answer
             await asyncio.to_thread(own.kill)
             await asyncio.to_thread(own.restart)
         await progress.further(100)
