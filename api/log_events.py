@@ -86,7 +86,11 @@ AUTH_SESSION_REVOKED: Final = _info(
 _BY_HAND: Final = "Expected after the command; if nobody here gave it, find out who has a shell on the machine."
 USER_CREATED: Final = _info("user.created", "user_id username", "`chat user create` made an account.", _BY_HAND)
 USER_SUSPENDED: Final = _event(
-    "user.suspended", "warning", "user_id username", "The user is locked out, all sessions are revoked.", _BY_HAND
+    "user.suspended",
+    "warning",
+    "user_id username",
+    "The user is locked out until `chat user unsuspend`; the sessions stay and work again then.",
+    _BY_HAND,
 )
 USER_UNSUSPENDED: Final = _info("user.unsuspended", "user_id username", "The user may log in again.", _BY_HAND)
 USER_PROMOTED: Final = _event(

@@ -80,25 +80,19 @@ class Authenticator:
         if expires_at_ms <= now_ms:
             raise ChatError(ErrorCode.TOKEN_EXPIRED, "The access token has expired.")
         record = self._cached(session_id) or await self._read(session_id)
-        match _fault(record, now_ms):
-            case ErrorCode.ACCOUNT_SUSPENDED:
-                raise ChatError(ErrorCode.ACCOUNT_SUSPENDED, "This account is suspended.")
-            case None if record is not None:
-                self._used_at_ms[session_id] = now_ms
-                return Principal(record.user, session_id, expires_at_ms)
-            case _:
-                raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
+        found = _user_or_fault(record, now_ms)
+        if found is ErrorCode.ACCOUNT_SUSPENDED:
+            raise ChatError(ErrorCode.ACCOUNT_SUSPENDED, "This account is suspended.")
+        if isinstance(found, ErrorCode):
+            raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
+        self._used_at_ms[session_id] = now_ms
+        return Principal(found, session_id, expires_at_ms)
 
-    async def recheck(self, session_ids: Collection[str]) -> dict[str, ErrorCode | None]:
-        """Look at sessions anew, past the cache: why each has ended (None: it lives)."""
+    async def recheck(self, session_ids: Collection[str]) -> dict[str, User | ErrorCode]:
+        """Look at sessions anew, past the cache: the user of each that lives, or why it has ended."""
         records = await self._read_many(session_ids)
         now_ms = self._clock_ms()
-        return {session_id: _fault(records.get(session_id), now_ms) for session_id in session_ids}
-
-    async def users_of(self, session_ids: Collection[str]) -> dict[str, User]:
-        """Look at the users of sessions anew, past the cache; forgotten sessions are left out."""
-        records = await self._read_many(session_ids)
-        return {session_id: record.user for session_id, record in records.items()}
+        return {session_id: _user_or_fault(records.get(session_id), now_ms) for session_id in session_ids}
 
     def invalidate_session(self, *session_ids: str) -> None:
         """Forget what was read of sessions; to be called after the commit that changed them."""
@@ -154,7 +148,7 @@ class Authenticator:
         self._cache[session_id] = (record, read_at_s)
 
 
-def _fault(record: SessionRecord | None, now_ms: int) -> ErrorCode | None:
+def _user_or_fault(record: SessionRecord | None, now_ms: int) -> User | ErrorCode:
     if record is None or not record.is_live(now_ms) or record.status is UserStatus.DELETED:
         return ErrorCode.SESSION_REVOKED
-    return ErrorCode.ACCOUNT_SUSPENDED if record.status is UserStatus.SUSPENDED else None
+    return ErrorCode.ACCOUNT_SUSPENDED if record.status is UserStatus.SUSPENDED else record.user

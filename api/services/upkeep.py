@@ -92,11 +92,11 @@ class Upkeep:
     async def check_sessions(self) -> None:
         """Close the connections of sessions that have ended, and show users as they are now."""
         session_ids = self._hub.session_ids()
-        for session_id, ended in (await self._authenticator.recheck(session_ids)).items():
-            if ended is not None:
-                self._hub.close_sessions([session_id], _CLOSE_CODES.get(ended, CloseCode.SESSION_REVOKED))
-        for user in (await self._authenticator.users_of(session_ids)).values():
-            self._manager.refresh_user(user)
+        for session_id, found in (await self._authenticator.recheck(session_ids)).items():
+            if isinstance(found, ErrorCode):
+                self._hub.close_sessions([session_id], _CLOSE_CODES.get(found, CloseCode.SESSION_REVOKED))
+            else:
+                self._manager.refresh_user(found)
 
     async def _write_stats(self) -> None:
         self.write_stats()

@@ -165,9 +165,9 @@ class SocketEndpoint:
         self, connection: SocketConnection, resources: Resources, admission: Admission, websocket: WebSocket
     ) -> None:
         async def check() -> None:
-            ended = (await resources.authenticator.recheck([connection.session_id]))[connection.session_id]
-            if ended is not None:
-                raise ChatError(ended, "The session has ended.")
+            found = (await resources.authenticator.recheck([connection.session_id]))[connection.session_id]
+            if isinstance(found, ErrorCode):
+                raise ChatError(found, "The session has ended.")
 
         def welcome(rooms: Sequence[Room]) -> bytes:
             log_events.WS_CONNECTED.emit(

@@ -34,7 +34,7 @@ async def test_a_suspension_is_lifted_and_nothing_is_lost(house: House) -> None:
     assert len(await house.store.read(lambda rows: rows.rooms.joined(principal.user.id))) == 1
     for _ in range(2):
         await house.administration.unsuspend("ada")
-    assert (await house.authenticator.recheck([principal.session_id]))[principal.session_id] is None
+    assert (await house.authenticator.recheck([principal.session_id]))[principal.session_id] == principal.user
 
 
 async def test_an_admin_is_made_and_unmade(house: House) -> None:

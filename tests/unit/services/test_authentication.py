@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.domain.errors import ChatError, ErrorCode
+from api.domain.models import UserRole
 from api.security.tokens import AccessTokens
 from api.services.authentication import CACHE_SECONDS
 from api.store.snapshot import Snapshot
@@ -154,15 +156,13 @@ async def test_the_recheck_looks_past_what_is_remembered(house: House) -> None:
     await house.store.write(lambda unit: unit.sessions.revoke(eve.session_id, unit.now_ms))
     await house.administration.promote("ada")
     sessions = [ada.session_id, bob.session_id, eve.session_id, ada.user.id]
-    assert await house.authenticator.recheck(sessions) == {
-        ada.session_id: None,
+    found = await house.authenticator.recheck(sessions)
+    assert found == {
+        ada.session_id: replace(ada.user, role=UserRole.ADMIN),
         bob.session_id: ErrorCode.ACCOUNT_SUSPENDED,
         eve.session_id: ErrorCode.SESSION_REVOKED,
         ada.user.id: ErrorCode.SESSION_REVOKED,
     }
-    users = await house.authenticator.users_of(sessions)
-    assert users.keys() == {ada.session_id, bob.session_id, eve.session_id}
-    assert users[ada.session_id].is_admin
 
 
 async def test_what_is_remembered_has_a_bound(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

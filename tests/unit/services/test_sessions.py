@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.domain.errors import ChatError, ErrorCode
+from api.domain.models import User
 from api.protocol.problems import CloseCode
 from api.services.sessions import TokenPair
 from tests.support.accounts import ADDRESS, PASSWORD, REFRESH_SECONDS, House
@@ -24,12 +25,12 @@ async def refusal(house: House, token: str) -> ErrorCode:
 
 async def is_alive(house: House, pair: TokenPair) -> bool:
     session_id = house.tokens.decode(pair.access_token).session_id
-    fault = (await house.authenticator.recheck([session_id]))[session_id]
+    found = (await house.authenticator.recheck([session_id]))[session_id]
     try:
         await house.authenticator.authenticate(pair.access_token)
     except ChatError as error:
-        return fault is not error.code
-    return fault is None
+        return found is not error.code
+    return isinstance(found, User)
 
 
 async def test_a_refresh_gives_new_tokens_of_the_same_session(house: House) -> None:
