@@ -176,6 +176,7 @@ class Dispatcher:
             self._member_changed(event, concerned.id)
         if event.type is EventType.ROOM_DELETED:
             self._dismiss(list(self._connections), "deleted")
+            self.forget_changes()  # nobody is a member any more
         self._wake()
 
     def _member_changed(self, event: Event, user_id: str) -> None:
