@@ -115,7 +115,7 @@ async def test_a_user_made_by_the_operator_logs_in_even_where_sign_up_is_closed(
         assert [room["name"] for room in done(await http.get("/v1/rooms"))["items"]] == ["general"]
 
 
-@pytest.mark.parametrize("command", ["suspend", "unsuspend", "promote", "demote", "reset-password"])
+@pytest.mark.parametrize("command", ["unsuspend", "reset-password"])
 def test_a_name_that_nobody_has_is_one_line_and_a_failure(server: ServerProcess, command: str) -> None:
     password = fresh_password()
     result = server.run_cli("user", command, fresh_username(), input=f"{password}\n{password}\n")
@@ -131,10 +131,9 @@ async def test_a_user_is_named_in_any_case(person: MakePerson) -> None:
     check_problem(await login(ada.http, ada.username, ada.password), 403, "account_suspended")
 
 
-@pytest.mark.parametrize("password", ["short", "1qaz2wsx3edc4rfv"])
-def test_the_operator_keeps_the_rules_for_names_and_passwords(server: ServerProcess, password: str) -> None:
-    for args in (("create", fresh_username()), ("create", "no name")):
-        result = server.run_cli("user", *args, input=f"{password}\n{password}\n")
+def test_the_operator_keeps_the_rules_for_names_and_passwords(server: ServerProcess) -> None:
+    for name, password in ((fresh_username(), "1qaz2wsx3edc4rfv"), ("no name", fresh_password())):
+        result = server.run_cli("user", "create", name, input=f"{password}\n{password}\n")
         assert result.returncode != 0
         assert "Traceback" not in result.stderr
         assert password not in result.stderr + result.stdout

@@ -28,6 +28,7 @@ def locked(server: ServerProcess) -> Iterator[None]:
 
 
 @pytest.mark.wire("unavailable")
+@pytest.mark.wire("GET /readyz")
 async def test_writes_wait_for_a_locked_database_and_are_then_refused_as_retryable(
     make_server: MakeServer, person: MakePerson
 ) -> None:
@@ -51,6 +52,8 @@ async def test_writes_wait_for_a_locked_database_and_are_then_refused_as_retryab
             assert int(response.headers["Retry-After"]) >= 1
         assert done(await ada.http.get("/v1/users/me")) == ada.user, "reading goes on"
         assert await socket.ok("ping")
+        ready = await ada.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
     assert server.find_logs("store.unavailable")
 
     check_problem(await login(ada.http, name, password), 401, "invalid_credentials")
