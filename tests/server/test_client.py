@@ -41,6 +41,7 @@ from chat_client import (
     SessionEndedError,
     Tokens,
     Typing,
+    open_client,
 )
 from chat_client.handshake import Way
 from tests.support.fixtures import MakeServer
@@ -354,9 +355,9 @@ async def test_killed_in_the_middle_of_traffic_nothing_is_lost_or_doubled(join: 
             message = await someone.client.send(room.id, f"{name} {number} {CANARY}")
             acknowledged[name].append(message.seq)
 
-    talking = [asyncio.create_task(talk("ada", ada, 150)), asyncio.create_task(talk("bob", bob, 150))]
+    talking = [asyncio.create_task(talk("ada", ada, 80)), asyncio.create_task(talk("bob", bob, 80))]
     for kills in range(1, 4):
-        await eve.until(lambda: len(eve.of(Event)) > kills * 60, "some traffic", timeout_s=30)  # noqa: B023
+        await eve.until(lambda: len(eve.of(Event)) > kills * 35, "some traffic", timeout_s=30)  # noqa: B023
         await asyncio.to_thread(_kill_and_restart, server)
     await asyncio.gather(*talking)
 
@@ -367,12 +368,12 @@ async def test_killed_in_the_middle_of_traffic_nothing_is_lost_or_doubled(join: 
         seen = someone.log(room.id)
         assert seen == log[len(log) - len(seen) :]
         assert sorted(someone.bodies(room.id)) == sorted(
-            f"{name} {number} {CANARY}" for name in acknowledged for number in range(150)
+            f"{name} {number} {CANARY}" for name in acknowledged for number in range(80)
         )
     assert eve.log(room.id) == log
     for name, seqs in acknowledged.items():
         said = [body for body in eve.bodies(room.id) if body.startswith(name)]
-        assert said == [f"{name} {number} {CANARY}" for number in range(150)], "in the order said"
+        assert said == [f"{name} {number} {CANARY}" for number in range(80)], "in the order said"
         assert seqs == sorted(seqs)
 
 
@@ -615,6 +616,15 @@ async def test_one_connection_too_many_waits_for_its_turn(join: Join, server_wit
     assert refused.retry_in_s >= refused.error.retry_after_s
     await ada.client.aclose()
     assert (await second.client.connected(timeout_s=20)).username == ada.username
+
+
+async def test_a_client_for_a_while(join: Join, server: ServerProcess) -> None:
+    ada = await join(server)
+    await ada.client.connected()
+    async with open_client(server.url, ada.username, ada.password, backlog=None) as client:
+        assert (await client.connected()).id == ada.id
+        assert len(await ada.client.rest.sessions()) == 2
+    assert len(await ada.client.rest.sessions()) == 1
 
 
 async def test_accounts_and_rooms_over_rest(join: Join) -> None:
