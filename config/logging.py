@@ -21,7 +21,6 @@ STDLIB_EVENT: Final = "server.log"
 
 # Their lines repeat ours, or hold what no log may hold (the values of SQL parameters, at debug and info).
 _LEAST_LEVELS: Final = {
-    "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
     "asyncio": logging.WARNING,
     "httpcore2": logging.WARNING,

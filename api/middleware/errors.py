@@ -1,7 +1,7 @@
 """Errors: what was refused is a problem document or an `error` frame; what nobody foresaw is one line in the log."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,8 @@ from api import log_events
 from api.domain.errors import ChatError, ErrorCode, FieldError
 from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
+
+LOCATION_CHARS_MAX: Final = 64
 
 _CODES = {
     400: ErrorCode.BAD_REQUEST,
@@ -36,7 +38,12 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 def field_errors(found: Sequence[Any]) -> list[FieldError]:
     """Take from Pydantic's errors what a client may see: never the input, which may be a password."""
-    return [FieldError(loc=list(one["loc"]), msg=one["msg"], type=one["type"]) for one in found]
+    return [FieldError(loc=[_short(part) for part in one["loc"]], msg=one["msg"], type=one["type"]) for one in found]
+
+
+def _short(part: str | int) -> str | int:
+    # The name of an unknown field is the client's own text, of any length.
+    return part if isinstance(part, int) else part[:LOCATION_CHARS_MAX]
 
 
 def add_error_handlers(app: FastAPI) -> None:

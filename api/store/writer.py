@@ -5,6 +5,7 @@ committed first, messages and other jobs alike.
 """
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -18,6 +19,7 @@ from api import log_events
 from api.domain.errors import ChatError, ErrorCode
 from api.store.append_sqlite import append_messages
 from api.store.base import Append, OnCommitted, Written
+from api.store.outage import Outage
 from api.store.snapshot import Unit
 
 T = TypeVar("T")
@@ -77,7 +79,9 @@ class Writer:
         self._depth = 0
         self._loop = asyncio.get_running_loop()
         self._data_version = self._read_data_version()
-        self._failing_since_s: float | None = None
+        self._outage = Outage("write")
+        self._file = self._db.execute("PRAGMA database_list").fetchone()[2]
+        self._file_identity = _identity(self._file)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -129,6 +133,9 @@ class Writer:
     def _commit(self, batch: Sequence[Append | _Job]) -> None:
         started_s = time.monotonic()
         try:
+            if _identity(self._file) != self._file_identity:
+                # SQLite would go on, and acknowledge messages into a file that nobody will find again.
+                raise sqlite3.OperationalError("the database file was removed or replaced")
             changes_before = self._db.total_changes
             self._db.execute("BEGIN IMMEDIATE")
             now_ms = self._clock_ms()
@@ -140,9 +147,7 @@ class Writer:
             self._db.execute("COMMIT")
             if self._db.total_changes != changes_before:
                 self._observe_commit(time.monotonic() - started_s)
-            if self._failing_since_s is not None:
-                log_events.STORE_RECOVERED.emit(seconds=round(time.monotonic() - self._failing_since_s, 1))
-                self._failing_since_s = None
+            self._outage.worked()
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing was committed and everyone must be told
             self._fail(batch, error)
 
@@ -176,10 +181,8 @@ class Writer:
             try:
                 self._db.execute("ROLLBACK")
             except sqlite3.Error as failed:
-                log_events.STORE_UNAVAILABLE.emit(exc_info=failed)
-        if self._failing_since_s is None:
-            self._failing_since_s = time.monotonic()
-            log_events.STORE_UNAVAILABLE.emit(exc_info=error)
+                self._outage.failed(failed)
+        self._outage.failed(error)
         for item in batch:
             if isinstance(item, _Job):
                 item.error = unavailable()
@@ -210,6 +213,14 @@ class Writer:
 
     def _read_data_version(self) -> int:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is on the way of every batch
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _Savepoint:

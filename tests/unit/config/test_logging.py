@@ -194,7 +194,7 @@ def test_a_query_string_in_a_librarys_line_is_cut(out: io.StringIO) -> None:
     assert lines(out)[0]["message"] == 'Invalid request "GET /v1/ws?... HTTP/1.1"'
 
 
-@pytest.mark.parametrize("name", ["sqlalchemy.engine", "aiosqlite", "alembic.runtime", "asyncio", "websockets.server"])
+@pytest.mark.parametrize("name", ["sqlalchemy.engine", "alembic.runtime", "asyncio", "websockets.server"])
 def test_libraries_that_say_too_much_are_quiet(name: str) -> None:
     stream = io.StringIO()
     configure_logging("debug", "json", stream=stream)
