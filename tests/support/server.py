@@ -60,6 +60,8 @@ class ServerProcess:
         self._stderr_path = data_dir.with_name(data_dir.name + ".stderr")
         self._secrets: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
+        self._records: list[dict[str, Any]] = []
+        self._read_to = 0
 
     @classmethod
     def start(cls, data_dir: Path, **env: str) -> ServerProcess:
@@ -86,7 +88,9 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def _launch(self) -> None:
-        begin = self._stdout_path.stat().st_size if self._stdout_path.exists() else 0
+        self._stdout_path.touch()
+        self._drop_half_a_line()
+        begin = len(self.logs())
         env = self._env | ({"PORT": str(self.port)} if self.port else {})
         with self._stdout_path.open("ab") as stdout, self._stderr_path.open("ab") as stderr:
             self._process = subprocess.Popen(
@@ -99,10 +103,9 @@ class ServerProcess:
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            for line in self._complete_lines(begin):
-                if b'"node.started"' in line:
-                    started = json.loads(line)
-                    self.url, self.port = str(started["url"]).rstrip("/"), int(started["port"])
+            for record in self.logs()[begin:]:
+                if record.get("event") == "node.started":
+                    self.url, self.port = str(record["url"]).rstrip("/"), int(record["port"])
                     return
             if self._process.poll() is not None:
                 break
@@ -111,30 +114,34 @@ class ServerProcess:
         self.kill()
         raise AssertionError(f"the server did not start (exit code {code})\n{self.stderr()}\n{self._tail()}")
 
-    def _complete_lines(self, begin: int = 0) -> list[bytes]:
-        if not self._stdout_path.exists():
-            return []
+    def _drop_half_a_line(self) -> None:
+        # A killed process may leave one, which would spoil the first line of the next.
+        data = self._stdout_path.read_bytes()
+        if not data.endswith(b"\n"):
+            os.truncate(self._stdout_path, data.rfind(b"\n") + 1)
+
+    def _read_log(self) -> None:
+        """Parse what was written since the last time; half a line waits for its other half."""
         with self._stdout_path.open("rb") as log:
-            log.seek(begin)
+            log.seek(self._read_to)
             data = log.read()
-        if not self.is_running and data and not data.endswith(b"\n"):
-            data = data[: data.rfind(b"\n") + 1]  # a killed process may leave half a line
-        return data.split(b"\n")[:-1]
-
-    def _tail(self) -> str:
-        return b"\n".join(self._complete_lines()[-20:]).decode(errors="replace")
-
-    def logs(self) -> list[dict[str, Any]]:
-        """Parse every line of standard output, over all restarts; a line that is no JSON object is a failure."""
-        records: list[dict[str, Any]] = []
-        for line in self._complete_lines():
+        end = data.rfind(b"\n") + 1
+        self._read_to += end
+        for line in data[:end].split(b"\n")[:-1]:
             try:
                 record = json.loads(line)
             except ValueError:
                 record = None
             assert isinstance(record, dict), f"not a JSON object in the log: {line!r}"
-            records.append(record)
-        return records
+            self._records.append(record)
+
+    def _tail(self) -> str:
+        return "\n".join(json.dumps(record) for record in self._records[-20:])
+
+    def logs(self) -> list[dict[str, Any]]:
+        """Parse every line of standard output, over all restarts; a line that is no JSON object is a failure."""
+        self._read_log()
+        return list(self._records)
 
     def find_logs(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """Give the log lines of this event whose fields have these values."""
