@@ -1,4 +1,4 @@
-"""What a client may send: whole JSON objects in text frames; errors are answered, broken clients are closed."""
+"""Fields, sizes and the protocol beneath: what is wrong in a command is named, broken clients are closed."""
 
 from __future__ import annotations
 
@@ -11,84 +11,9 @@ from tests.server.conversation import NOBODY
 from tests.support.fixtures import MakePerson, TokenOf
 from tests.support.raw import Opcode, RawSocket
 from tests.support.server import CANARY, ServerProcess
-from tests.support.sockets import Socket, check_error_frame
+from tests.support.sockets import Socket
 
 LIMIT = 64 * 1024
-
-
-@pytest.mark.wire("invalid_frame")
-@pytest.mark.parametrize(
-    "data",
-    [
-        "",
-        " ",
-        "canary",
-        "{",
-        '{"type": "ping", "id": "canary"',
-        "[]",
-        '["canary"]',
-        "null",
-        "17",
-        '"canary"',
-        "{'type': 'ping'}",
-        '{"type": "ping", "id": NaN}',
-        '{"type": "ping", "id": "c", "x": Infinity}',
-        '{"type": "ping", "id": "c"} {"type": "ping", "id": "d"}',
-        "[" * 20_000,
-        '{"type": "ping", "id": ' + "[" * 20_000 + "]" * 20_000 + "}",
-        b"canary",
-        b'{"type": "ping", "id": "c1"}',
-        b"",
-    ],
-)
-async def test_what_is_no_json_object_in_a_text_frame_is_an_invalid_frame(visit: Socket, data: str | bytes) -> None:
-    await visit.send_raw(data)
-    error = await visit.next("error")
-    check_error_frame(error)
-    assert error["code"] == "invalid_frame", error
-    assert error["id"] is None
-    assert error["retryable"] is False
-    assert CANARY not in json.dumps(error)
-    await visit.ok("ping")
-    assert visit.inbox == [], "exactly one answer"
-
-
-@pytest.mark.wire("unknown_type")
-@pytest.mark.parametrize("kind", ["message.destroy", "welcome", "ack", "", "PING", "ping ", "x" * 5_000, "__class__"])
-async def test_a_type_that_is_no_command_is_unknown(visit: Socket, kind: str) -> None:
-    error = await visit.error(kind)
-    assert error["code"] == "unknown_type"
-    await visit.ok("ping")
-
-
-@pytest.mark.wire("validation_error")
-@pytest.mark.parametrize(
-    "frame",
-    [
-        {"id": "c1"},
-        {"id": "c1", "type": None},
-        {"id": "c1", "type": 5},
-        {"id": "c1", "type": ["ping"]},
-    ],
-)
-async def test_a_frame_without_a_type_is_refused_under_its_id(visit: Socket, frame: dict[str, object]) -> None:
-    await visit.send_raw(json.dumps(frame))
-    error = await visit.answer("c1")
-    check_error_frame(error)
-    assert error["code"] in {"invalid_frame", "unknown_type", "validation_error"}
-    await visit.ok("ping")
-
-
-@pytest.mark.wire("validation_error")
-@pytest.mark.parametrize("command_id", [None, "", "x" * 65, 5, True, [], {}, "MISSING"])
-async def test_a_command_without_a_valid_id_is_answered_with_none(visit: Socket, command_id: object) -> None:
-    frame = {"type": "ping", "id": command_id}
-    if command_id == "MISSING":
-        del frame["id"]
-    await visit.send_raw(json.dumps(frame))
-    error = await visit.answer(None)
-    check_error_frame(error)
-    assert error["code"] == "validation_error"
 
 
 @pytest.mark.parametrize("command_id", ["x", "x" * 64, "🦁" * 64, 'qu"ote\\', "new\nline", " "])
@@ -130,39 +55,6 @@ async def test_a_command_with_wrong_fields_is_refused_with_the_place_and_no_echo
     assert error["code"] == "validation_error", error
     assert any(where in entry["loc"] for entry in error["errors"]), error
     assert CANARY not in json.dumps(error)
-
-
-async def ask_wrongly(socket: Socket, times: int) -> None:
-    """Send so many invalid frames of all three kinds, each of which must be answered."""
-    for number in range(times):
-        if number % 3 == 0:
-            await socket.send_raw("x")
-            assert (await socket.answer(None))["code"] == "invalid_frame"
-        elif number % 3 == 1:
-            assert (await socket.error("nonsense"))["code"] == "unknown_type"
-        else:
-            assert (await socket.error("ping", extra=1))["code"] == "validation_error"
-
-
-@pytest.mark.wire("close 4501")
-@pytest.mark.wire("too_many_errors")
-async def test_twenty_invalid_frames_in_a_row_end_the_socket(person: MakePerson) -> None:
-    ada = await person()
-    socket = await ada.connect()
-    await ask_wrongly(socket, 20)
-    assert await socket.closed() == (4501, "too_many_errors")
-    await ada.server.wait_for_log("ws.disconnected", connection_id=socket.welcome["connection_id"], code=4501)
-
-
-async def test_a_valid_command_resets_the_count_of_errors(visit: Socket) -> None:
-    for _ in range(3):
-        await ask_wrongly(visit, 19)
-        await visit.ok("ping")
-    # Refused, but well formed: that counts as valid.
-    await ask_wrongly(visit, 19)
-    assert (await visit.error("message.send", room_id=NOBODY, body="x"))["code"] == "not_found"
-    await ask_wrongly(visit, 19)
-    await visit.ok("ping")
 
 
 @pytest.mark.wire("close 1009")
