@@ -32,6 +32,7 @@ class Screen:
     def __init__(self, command: str, folder: Path, env: Mapping[str, str]) -> None:
         """Start `command` in a shell; the terminal is its controlling one, so that passwords can be asked for."""
         self._master, slave = pty.openpty()
+        os.set_blocking(self._master, False)  # until the program opens its side, reading may be announced in vain
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
         name = os.ttyname(slave)
         # A session leader without a terminal gets the first one that it opens.
@@ -65,8 +66,11 @@ class Screen:
         """Look at the screen until something is so."""
         deadline = time.monotonic() + timeout_s
         while not is_so():
-            assert time.monotonic() < deadline, f"no {what!r} within {timeout_s} s; on the screen:\n{self.text}"
+            has_ended = self._process.poll() is not None
             self._read(0.1)
+            if (has_ended and not is_so()) or time.monotonic() > deadline:
+                state = f"ended with {self._process.returncode}" if has_ended else f"still runs after {timeout_s} s"
+                raise AssertionError(f"no {what!r}; the program {state}; on the screen:\n{self.text}")
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -76,15 +80,14 @@ class Screen:
         os.close(self._master)
 
     def _read(self, wait_s: float) -> None:
-        while select.select([self._master], [], [], wait_s)[0]:
+        """Take what there is, and wait for it up to `wait_s`."""
+        deadline = time.monotonic() + wait_s
+        while select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))[0]:
             try:
-                data = os.read(self._master, 65_536)
-            except OSError:  # the other side is gone
+                self._written += os.read(self._master, 65_536)
+            except OSError:  # nobody is at the other side, yet or any more
+                time.sleep(max(0.0, deadline - time.monotonic()))
                 return
-            if not data:
-                return
-            self._written += data
-            wait_s = 0
 
 
 class Shell:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
+from pathlib import Path
 from types import ModuleType
 
 import typer
 
 from api.cli import build_cli
 from config.settings import Settings
-from tests.docs.pages import REPOSITORY, page
+from tests.docs.pages import REPOSITORY, blocks, page
+from tests.docs.terminals import Shell
+from tests.support.fixtures import MakePerson, MakeServer
+from tests.support.people import fresh_password, http_client, login
 
 OPERATIONS = page("docs/operations.md")
 
@@ -41,3 +47,33 @@ def test_every_command_is_told_of() -> None:
     assert isinstance(user, typer.core.TyperGroup)
     names = {*root.commands.keys() - {"user"}, *(f"user {name}" for name in user.commands)}
     assert {name for name in names if f"chat {name}" not in OPERATIONS} == set()
+
+
+async def test_the_questions_to_the_log_have_answers(
+    make_server: MakeServer, person: MakePerson, tmp_path: Path
+) -> None:
+    server = make_server()
+    ada = await person("ada", server=server)
+    socket = await ada.connect()
+    async with http_client(server) as http:
+        answer = await login(http, "ada", fresh_password())
+    assert server.terminate() == 0
+    await socket.closed()
+
+    shutil.copy(server.data_dir.with_name(server.data_dir.name + ".stdout"), tmp_path / "chat.log")
+    (questions,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("grep ")]
+    connection_id, request_id = socket.welcome["connection_id"], answer.headers["X-Request-ID"]
+    questions = questions.replace('"connection_id":"…"', f'"connection_id":"{connection_id}"')
+    questions = questions.replace('"request_id":"…"', f'"request_id":"{request_id}"')
+    shell = Shell(tmp_path, os.environ)
+    try:
+        stats, failing, attackers, named, connected, requested = map(shell.run, questions.strip().splitlines())
+    finally:
+        shell.close()
+    assert '"connections":0' in stats
+    assert "auth.login_failed" in failing
+    assert attackers.split() == ["1", '"client":"127.0.0.1"']
+    assert ada.id in named
+    assert [event for event in ("ws.connected", "ws.disconnected") if event in connected] != []
+    assert "auth.login_failed" in requested
+    assert "http.request" in requested
