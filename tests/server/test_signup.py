@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 
@@ -49,6 +50,15 @@ async def test_a_username_is_taken_in_any_case(person: MakePerson) -> None:
     ada = await person(f"Ada-{secrets.token_hex(6)}")
     for name in (ada.username, ada.username.lower(), ada.username.upper()):
         check_problem(await signup(ada.http, name, fresh_password()), 409, "username_taken")
+
+
+@pytest.mark.wire("username_taken")
+async def test_of_many_who_want_one_name_at_once_exactly_one_gets_it(server: ServerProcess) -> None:
+    name = f"Race-{secrets.token_hex(6)}"
+    async with http_client(server) as http:
+        wanted = [name, name.lower(), name.upper()] * 4
+        answers = await asyncio.gather(*(signup(http, username, fresh_password()) for username in wanted))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
 
 
 @pytest.mark.parametrize(
