@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import uuid_utils
@@ -12,21 +12,34 @@ from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.broadcast.memory import MemoryBroker
 from api.broadcast.stats import NodeStats
-from api.domain.errors import ChatError
+from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import EventType
-from api.domain.models import Role, Room, RoomInfo, User, UserRole, Visibility
+from api.domain.models import Role, Room, RoomInfo, Session, User, UserRole, Visibility
 from api.protocol.codec import encode
 from api.protocol.frames import room_object
 from api.protocol.problems import CloseCode
+from api.security.tokens import AccessTokens
+from api.services.authentication import Authenticator
 from api.services.members import Members
 from api.services.messages import Messages
 from api.services.rooms import Rooms
+from api.services.sessions import Sessions
+from api.services.upkeep import Upkeep
 from api.store.snapshot import Unit
 from tests.unit.broadcast.chaos import ChaosBroker
 from tests.unit.broadcast.connections import RecordingConnection, RecordingOrigin
 from tests.unit.broadcast.stage import Stage
 from tests.unit.broadcast.stores import NOW_MS, Database, StagedStore, StagedWriter
 from tests.unit.broadcast.views import RoomLog, View
+
+_CLOSE_CODES = {
+    ErrorCode.SESSION_REVOKED: CloseCode.SESSION_REVOKED,
+    ErrorCode.ACCOUNT_SUSPENDED: CloseCode.ACCOUNT_SUSPENDED,
+}
+
+
+def _clock() -> int:
+    return NOW_MS
 
 
 def new_id() -> str:
@@ -45,6 +58,9 @@ class Node:
     rooms: Rooms
     members: Members
     messages: Messages
+    authenticator: Authenticator
+    sessions: Sessions
+    upkeep: Upkeep
 
 
 class Cluster:
@@ -67,11 +83,25 @@ class Cluster:
         store = StagedStore(self.database, self.writer, self.stage, name)
         hub = Hub()
         chaos = ChaosBroker(broker, self.stage, name, loss=loss)
-        manager = BroadcastManager(store=store, broker=chaos, hub=hub, stats=NodeStats())
+        stats = NodeStats()
+        manager = BroadcastManager(store=store, broker=chaos, hub=hub, stats=stats)
         store.on_committed = manager.committed
         rooms = Rooms(store, manager, new_id=self._new_room_id, new_epoch=lambda: "e1", rooms_per_user_max=200)
         members = Members(store, manager, rooms_per_user_max=200)
-        return Node(name, store, hub, manager, rooms, members, Messages(store, manager, new_id=new_id))
+        messages = Messages(store, manager, new_id=new_id)
+        tokens = AccessTokens(["a secret of this test, which guards nothing"], life_seconds=900, clock_ms=_clock)
+        authenticator = Authenticator(store, tokens, clock_ms=_clock)
+        sessions = Sessions(store, tokens, authenticator, manager, clock_ms=_clock, refresh_life_seconds=2_592_000)
+        upkeep = Upkeep(
+            store=store,
+            hub=hub,
+            manager=manager,
+            authenticator=authenticator,
+            sessions=sessions,
+            stats=stats,
+            clock_ms=_clock,
+        )
+        return Node(name, store, hub, manager, rooms, members, messages, authenticator, sessions, upkeep)
 
     # --- the world as it was before: no listener is told
 
@@ -103,14 +133,13 @@ class Cluster:
     # --- connections
 
     async def connect(
-        self,
-        node: Node,
-        user: User,
-        *,
-        check: Callable[[], None] = lambda: None,
-        connection: RecordingConnection | None = None,
+        self, node: Node, user: User, *, connection: RecordingConnection | None = None, has_session: bool = False
     ) -> RecordingConnection:
-        """Let a connection in, as the endpoint does; returns when it is live or closed."""
+        """Let a connection in, as the endpoint does; returns when it is live or closed.
+
+        Args:
+            has_session: its session is in the database, and is looked at.
+        """
         made = connection or self.connection(user)
         self.connections.append(made)
 
@@ -119,23 +148,33 @@ class Cluster:
             node.hub.unregister(made)
             node.manager.leave(made)
 
-        async def staged_check() -> None:
-            check()
-            await self.stage.stand(f"{node.name}: check")
+        async def check() -> None:
+            if not has_session:
+                await self.stage.stand(f"{node.name}: check")
+                return
+            found = (await node.authenticator.recheck([made.session_id]))[made.session_id]
+            if isinstance(found, ErrorCode):
+                raise ChatError(found, "The session has ended.")
 
         made.on_lost = forget
         node.hub.register(made)
         try:
-            await node.manager.join(made, check=staged_check, welcome=welcome)
-        except ChatError:
-            made.close(made.closed_with or CloseCode.INTERNAL_ERROR)
+            await node.manager.join(made, check=check, welcome=welcome)
+        except ChatError as error:
+            made.close(_CLOSE_CODES.get(error.code, CloseCode.INTERNAL_ERROR))
         if made in self.lost or made.closed_with is not None:
             forget()
         return made
 
-    def connection(self, user: User) -> RecordingConnection:
+    def session(self, user: User) -> str:
+        """Log somebody in."""
+        session = Session(new_id(), user.id, NOW_MS, NOW_MS, NOW_MS + 10**9, "")
+        self.database.run(lambda unit: unit.sessions.insert(session))
+        return session.id
+
+    def connection(self, user: User, session_id: str = "") -> RecordingConnection:
         """Make a connection."""
-        return RecordingConnection(f"c{next(self._numbers)}", user, f"s{next(self._numbers)}")
+        return RecordingConnection(f"c{next(self._numbers)}", user, session_id or new_id())
 
     def send(
         self, node: Node, user: User, room_id: str, connection: RecordingConnection | None, *, key: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,15 @@ def believe_in_the_first_look(patch: pytest.MonkeyPatch, _running: Callable[[], 
     patch.setattr(Dispatcher, "is_current", lambda self, _user_id, _seq: self.is_active)
 
 
+def go_in_below_what_was_seen(patch: pytest.MonkeyPatch, _running: Callable[[], Schedule]) -> None:
+    """Do not wait until the dispatcher is as far as the store."""
+
+    async def at_once(_self: Dispatcher, _seq: int) -> None:
+        await asyncio.sleep(0)
+
+    patch.setattr(Dispatcher, "reach", at_once)
+
+
 def never_dismiss(patch: pytest.MonkeyPatch, _running: Callable[[], Schedule]) -> None:
     """Leave those in the stream who have left the room."""
     patch.setattr(Dispatcher, "_dismiss", lambda *_arguments: None)
@@ -93,6 +103,7 @@ async def _nothing(*_arguments: Any, **_named: Any) -> None:  # noqa: ANN401 - w
         (no_look_at_rooms_versions, {"not everything"}),
         (wait_before_going_live, {"gap", "not everything"}),
         (believe_in_the_first_look, {"somebody who is not in it"}),
+        (go_in_below_what_was_seen, {"somebody who is not in it"}),
         (never_dismiss, {"leak", "gap", "not everything"}),
         (ack_above_a_hole, {"gap"}),
     ],
