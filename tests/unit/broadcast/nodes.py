@@ -177,13 +177,20 @@ class Cluster:
         return RecordingConnection(f"c{next(self._numbers)}", user, session_id or new_id())
 
     def send(
-        self, node: Node, user: User, room_id: str, connection: RecordingConnection | None, *, key: str | None = None
+        self,
+        node: Node,
+        user: User,
+        room_id: str,
+        connection: RecordingConnection | None,
+        *,
+        key: str | None = None,
+        body: str | None = None,
     ) -> RecordingOrigin:
-        """Send a message over a connection (None: over REST)."""
+        """Send a message over a connection (None: over REST); without a body, one that there is not yet."""
         number = next(self._numbers)
         origin = RecordingOrigin(connection, f"m{number}")
         self.origins.append(origin)
-        node.messages.send(user, room_id, f"message {number}", key, origin)
+        node.messages.send(user, room_id, body or f"message {number}", key, origin)
         return origin
 
     # --- the end
@@ -196,7 +203,6 @@ class Cluster:
         for _ in range(2):
             for node in self.nodes:
                 checking = self.stage.spawn(node.manager.check_rooms())
-                await self.stage.settle()
                 await self.stage.take_all()
                 assert checking.done()
         await self.stage.finish()

@@ -78,6 +78,7 @@ class Stage:
 
     async def take_all(self, keep: Callable[[Step], bool] = lambda _step: False) -> None:
         """Take steps in random order until none is left but those to keep."""
+        await self.settle()
         for _ in range(STEPS_MAX):
             steps = [step for step in self.open_steps() if not keep(step)]
             if not steps:

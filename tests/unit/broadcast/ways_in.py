@@ -37,7 +37,6 @@ class Scene:
     async def done(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something from its beginning to its end."""
         self.stage.spawn(work)
-        await self.stage.settle()
         await self.stage.take_all()
 
     def connect(self, connection: RecordingConnection) -> Coroutine[Any, Any, object]:
@@ -174,7 +173,6 @@ class Case:
                 await stage.take(steps[0])
         standing = stage.open_steps()
         stage.spawn(_refusable(self.happening(scene, node)))
-        await stage.settle()
         await stage.take_all(keep=lambda step: step in standing or self._is_late(step))
         await stage.take_all(keep=self._is_late)
         await stage.take_all()
