@@ -145,7 +145,8 @@ RATE_LIMIT_EXCEEDED: Final = _event(
     "rate_limit.exceeded",
     "warning",
     "limit user_id client",
-    "A limit refused something; `limit` is the setting without CHAT_RATE_LIMIT_, in lower case.",
+    "A limit refused something; `limit` is the setting without CHAT_RATE_LIMIT_, in lower case, or `commands`: those "
+    "of a socket that neither send nor read messages, which may come as often as CHAT_RATE_LIMIT_REST says.",
     "One user or address: working as meant. Ordinary people: raise that setting.",
 )
 
@@ -216,7 +217,7 @@ NODE_EXTERNAL_CHANGE: Final = _info(
 STORE_UNAVAILABLE: Final = _event(
     "store.unavailable",
     "error",
-    "exception",
+    "operation exception",
     "The database did not do what it was asked for; clients got `unavailable` and may retry.",
     "Look at the disk: full, read-only, gone? `/readyz` tells when it works again, as does store.recovered.",
 )

@@ -26,7 +26,7 @@ from api.services.authentication import Authenticator
 from api.services.failed_logins import FailedLogins
 from api.services.members import Members
 from api.services.messages import Messages
-from api.services.rooms import Rooms
+from api.services.rooms import Rooms, open_default_room
 from api.services.sessions import Sessions
 from api.services.tickets import Tickets
 from api.services.upkeep import Upkeep
@@ -94,8 +94,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         passwords = Passwords()
         stack.callback(passwords.close)
         resources = _build(settings, store, hub, manager, stats, passwords)
-        if settings.default_room:
-            await resources.rooms.open_default(settings.default_room)
+        await _open_default_room(settings, store)
         upkeep = Upkeep(
             store=store,
             hub=hub,
@@ -117,6 +116,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
     async with open_sqlite_store(
         settings.database_url, observe_commit=lambda _seconds: None, clock_ms=_clock_ms
     ) as store:
+        await _open_default_room(settings, store)
         with contextlib.closing(Passwords(threads=1)) as passwords:
             yield Administration(store, passwords, PasswordPolicy(min_length=settings.password_min_length))
 
@@ -167,12 +167,21 @@ def _build(  # noqa: PLR0917 - what the services stand on
             store,
             manager,
             new_id=_new_id,
-            new_epoch=lambda: secrets.token_hex(8),
+            new_epoch=_new_epoch,
             rooms_per_user_max=settings.max_rooms_per_user,
         ),
         members=Members(store, manager, rooms_per_user_max=settings.max_rooms_per_user),
         messages=Messages(store, manager, new_id=_new_id),
     )
+
+
+async def _open_default_room(settings: Settings, store: Store) -> None:
+    if settings.default_room:
+        await open_default_room(store, settings.default_room, new_id=_new_id, new_epoch=_new_epoch)
+
+
+def _new_epoch() -> str:
+    return secrets.token_hex(8)
 
 
 def _clock_ms() -> int:

@@ -115,7 +115,7 @@ class Dispatcher:
     def is_current(self, user_id: str, seq: int) -> bool:
         """Tell whether what the store said of this user's membership at `seq` is sure to hold at `head`.
 
-        What happened before this dispatcher began, or has been forgotten, it cannot tell: the store is to be asked again.
+        Of what came before this dispatcher began, or was forgotten, it knows nothing: ask the store again.
         """
         return self.is_active and self._known_from <= seq and self._changed.get(user_id, 0) <= seq
 

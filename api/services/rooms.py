@@ -74,22 +74,6 @@ class Rooms:
         await self._manager.admitted(user.id, room.id)
         return room
 
-    async def open_default(self, name: str) -> None:
-        """Make the room that everyone joins by sign-up, on the first start; nobody owns it."""
-
-        def job(unit: Unit) -> str | None:
-            if unit.rooms.default_room_id() is not None:
-                return None
-            info = RoomInfo(self._new_id(), name, "", Visibility.PUBLIC)
-            _claim_name(unit, info)
-            unit.rooms.insert(info, epoch=self._new_epoch(), now_ms=unit.now_ms, is_default=True)
-            unit.append(info.id, EventType.ROOM_CREATED, None, room=info)
-            return info.id
-
-        room_id = await self._store.write(job)
-        if room_id is not None:
-            log_events.ROOM_CREATED.emit(room_id=room_id, user_id=None, visibility=Visibility.PUBLIC.value)
-
     async def update(self, user: User, room_id: str, *, name: str | None, topic: str | None) -> Room:
         """Change a room's name or topic (None: leave it); what is so already makes no event.
 
@@ -129,6 +113,29 @@ class Rooms:
 
         await self._store.write(job)
         log_events.ROOM_DELETED.emit(room_id=room_id, user_id=user.id)
+
+
+async def open_default_room(
+    store: Store, name: str, *, new_id: Callable[[], str], new_epoch: Callable[[], str]
+) -> None:
+    """Make the room that everyone joins by sign-up, unless it is there; nobody owns it.
+
+    Raises:
+        ChatError: `room_name_taken`, by a room that people made while there was no default room.
+    """
+
+    def job(unit: Unit) -> str | None:
+        if unit.rooms.default_room_id() is not None:
+            return None
+        info = RoomInfo(new_id(), name, "", Visibility.PUBLIC)
+        _claim_name(unit, info)
+        unit.rooms.insert(info, epoch=new_epoch(), now_ms=unit.now_ms, is_default=True)
+        unit.append(info.id, EventType.ROOM_CREATED, None, room=info)
+        return info.id
+
+    room_id = await store.write(job)
+    if room_id is not None:
+        log_events.ROOM_CREATED.emit(room_id=room_id, user_id=None, visibility=Visibility.PUBLIC.value)
 
 
 def too_many_rooms() -> ChatError:
