@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tests.server.conversation import Json, ban, done, join, log_of, promote, quiet, read_room, refused, say, unban
 from tests.support.fixtures import MakePerson, MakeServer
-from tests.support.people import Person
+from tests.support.people import Person, http_client, login
+from tests.support.server import ServerProcess, run_chat
 
 
 async def find_general(person: Person) -> Json:
@@ -84,3 +86,19 @@ async def test_it_is_made_once_and_survives_a_restart(person: MakePerson, make_s
     assert done(await ada.http.get("/v1/rooms", params={"scope": "public"}))["items"] == [await read_room(ada, lobby)]
     assert (await log_of(ada, lobby))[1]["message"] == message
     assert (await read_room(ada, lobby))["epoch"] == lobby["epoch"]
+
+
+async def test_an_account_made_before_the_first_start_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    password = "correct horse battery"
+    made = await asyncio.to_thread(run_chat, folder, "user", "create", "ada", "--password-stdin", text=password)
+    assert made.returncode == 0, made.stderr
+    server = await asyncio.to_thread(ServerProcess.start, folder)
+    try:
+        async with http_client(server) as http:
+            token = done(await login(http, "ada", password))["access_token"]
+            rooms = done(await http.get("/v1/rooms", headers={"Authorization": f"Bearer {token}"}))["items"]
+        assert [room["name"] for room in rooms] == ["general"]
+    finally:
+        await asyncio.to_thread(server.kill)
