@@ -77,6 +77,7 @@ class Writer:
         self._clock_ms = clock_ms
         self._queue: queue.SimpleQueue[Append | _Job | None] = queue.SimpleQueue()
         self._depth = 0
+        self._is_stopping = False
         self._loop = asyncio.get_running_loop()
         self._data_version = self._read_data_version()
         self._outage = Outage("write")
@@ -89,7 +90,8 @@ class Writer:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Commit what is queued, then end the thread."""
+        """Commit what is queued, then end the thread; what comes from now on is `unavailable`."""
+        self._is_stopping = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -111,7 +113,7 @@ class Writer:
         return await self.write(lambda _unit: self._has_moved())
 
     def _admit(self) -> None:
-        if self._depth >= QUEUE_MAX:
+        if self._depth >= QUEUE_MAX or self._is_stopping:
             raise unavailable()
         self._depth += 1
 
@@ -155,14 +157,17 @@ class Writer:
         try:
             with _Savepoint(self._db):
                 append_messages(self._db, run, now_ms)
-        except sqlite3.IntegrityError:
-            # One bad message fails alone: each gets a try of its own.
+        except sqlite3.OperationalError:
+            raise
+        except Exception:  # noqa: BLE001 - one bad message fails alone, so each gets a try of its own
             for append in run:
                 append.message, append.duplicate, append.error = None, False, None
                 try:
                     with _Savepoint(self._db):
                         append_messages(self._db, [append], now_ms)
-                except sqlite3.IntegrityError as error:
+                except sqlite3.OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it belongs to this message
                     log_events.STORE_APPEND_REFUSED.emit(room_id=append.room_id, exc_info=error)
                     append.message, append.error = None, unavailable()
 
