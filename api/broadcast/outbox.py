@@ -62,22 +62,30 @@ class Outbox:
 
     @property
     def is_half_full(self) -> bool:
-        """Tell whether the next command has to wait."""
-        return self.is_half_full_with(0)
+        """Tell whether half of the bound is taken, by frames or by bytes."""
+        return not self._is_under_half(0, 0)
 
-    def is_half_full_with(self, frames: int) -> bool:
-        """Tell the same as if so many more frames were in it already: answers that are owed."""
-        return 2 * (self.frames + frames) >= self._frames_max or 2 * self._bytes >= self._bytes_max
+    def has_room(self, owed_frames: int = 0, owed_bytes: int = 0) -> bool:
+        """Tell whether the next command may be read and answered: the one rule of back pressure.
+
+        Args:
+            owed_frames: answers that are still to come, as if they were here already.
+            owed_bytes: their size, as far as it can be told.
+        """
+        return self._answers == 0 and self._is_under_half(owed_frames, owed_bytes)
+
+    def _is_under_half(self, owed_frames: int, owed_bytes: int) -> bool:
+        return 2 * (self.frames + owed_frames) < self._frames_max and 2 * (self._bytes + owed_bytes) < self._bytes_max
+
+    @property
+    def taken_bytes(self) -> int:
+        """Count the bytes that the peer's side has taken so far, as far as this side can see."""
+        return self.bytes_out - self._wire.buffered_bytes
 
     @property
     def size_bytes(self) -> int:
         """Count the bytes that wait, beside answers."""
         return self._bytes
-
-    @property
-    def holds_answer(self) -> bool:
-        """Tell whether a large answer still waits: there may be one beside the bound, not two."""
-        return self._answers > 0
 
     def push(self, payload: bytes) -> None:
         """Add a frame that must arrive."""

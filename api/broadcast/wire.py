@@ -34,6 +34,11 @@ class Wire(Protocol):
         """False while the transport holds more than it wants to."""
         ...
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Count what the transport holds and the kernel has not taken."""
+        ...
+
     def pause_reading(self) -> None:
         """Hand over no more frames until `resume_reading`."""
 

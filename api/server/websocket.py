@@ -73,6 +73,11 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         """False while the transport holds more than `WRITE_HIGH_BYTES` and has not shrunk to a quarter of it."""
         return self.writable.is_set()
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Count what the transport holds and the kernel has not taken."""
+        return self.transport.get_write_buffer_size()
+
     def pause_reading(self) -> None:
         """Hand over no message more, not even one that has arrived, until `resume_reading`."""
         if not self.close_sent:
@@ -202,8 +207,10 @@ class ChatWebSocketProtocol(HandshakeProtocol):
             self._sink.frame_received(data, text=is_text)
 
     def handle_ping(self) -> None:
-        if self.close_sent:
-            self.conn.data_to_send()  # our close frame was the last one
+        if self.close_sent or not self.writable.is_set():
+            # Our close frame was the last one; or the peer pings and does not read: pongs must not pile up, and the
+            # latest ping alone wants an answer (RFC 6455 §5.5.3).
+            self.conn.data_to_send()
         elif self.conn.state is State.OPEN:
             super().handle_ping()
         # Else the peer's close frame is behind this ping: the pong goes out with the answer to that.

@@ -41,6 +41,11 @@ class AsgiWire:
         """False while too many frames wait for `send`."""
         return self._frames.qsize() < WAITING_FRAMES_MAX
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Count nothing: what the server below holds is not seen from here."""
+        return 0
+
     def pause_reading(self) -> None:
         """Leave what the peer sends in the server's buffer."""
         self._may_read.clear()

@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final
 
 from api import log_events
 from api.broadcast.outbox import Outbox
 from api.broadcast.wire import Wire
-from api.domain.errors import ChatError
+from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import Message, User
 from api.middleware.errors import command_error
 from api.middleware.rate_limit import MessageLimits
@@ -21,9 +20,11 @@ from api.protocol.problems import CloseCode
 from api.ws.commands import Command, CommandContext, SendMessage
 from api.ws.deadlines import Deadlines, Pace
 from api.ws.faults import Faults
+from api.ws.queue import CommandQueue
 
-WAITING_COMMANDS_MAX: Final = 32
 DRAIN_ANSWERS_S: Final = 5.0
+ACK_BYTES: Final = 600
+"""What an ack has beside what the client sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,11 @@ class SocketConnection:
         self._wire = wire
         self._parts = parts
         self._on_lost = on_lost
-        self._context: Context = copy_context()
-        self._waiting: deque[Command] = deque()
-        self._runner: asyncio.Task[None] | None = None
+        self._queue = CommandQueue(
+            self._execute, has_room=self.outbox.has_room, on_change=self._read_or_hold, context=copy_context()
+        )
         self._sends_owed = 0
+        self._sent_bytes_owed = 0
         # Set by the drain, which waits for it.
         self._answered: asyncio.Event | None = None
         self._is_closing = False
@@ -97,12 +99,12 @@ class SocketConnection:
         try:
             command = self._parts.parse(data, text=text)
         except InvalidCommandError as invalid:
-            self.answer_error(invalid.command_id, invalid.error)
+            self._refuse_frame(invalid)
         else:
             self._faults.valid_command()
             try:
                 self._parts.limits.check(command.bucket, self.user.id)
-                self._carry_out(command)
+                self._carry_out(command, len(data))
             except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
                 self._failed(command, error)
         self._read_or_hold()
@@ -120,7 +122,7 @@ class SocketConnection:
         """Forget everything: nothing can be sent any more."""
         self._is_closing = True
         self.outbox.close()
-        self._waiting.clear()
+        self._queue.clear()
         if self._answered is not None:
             self._answered.set()
         self._on_lost(self)
@@ -129,52 +131,57 @@ class SocketConnection:
 
     # --- commands
 
-    def _carry_out(self, command: Command) -> None:
-        if isinstance(command, SendMessage):
-            origin = _SocketOrigin(self, command.id)
-            self._sends_owed += 1
-            try:
-                command.start(self, self._parts.context, origin)
-            except ChatError:
-                self._sends_owed -= 1
-                raise
+    def _carry_out(self, command: Command, size_bytes: int) -> None:
+        if not isinstance(command, SendMessage):
+            self._queue.add(command)
             return
-        self._waiting.append(command)
-        if self._runner is None:
-            loop = asyncio.get_running_loop()
-            self._runner = loop.create_task(self._run_waiting(), context=self._context)
-
-    async def _run_waiting(self) -> None:
+        origin = _SocketOrigin(self, command.id, size_bytes + ACK_BYTES)
+        self._owe(1, origin.owed_bytes)
         try:
-            while self._waiting and not self._is_closing:
-                command = self._waiting.popleft()
-                try:
-                    assert not isinstance(command, SendMessage)  # noqa: S101 - those never wait
-                    result = await command.execute(self, self._parts.context)
-                except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
-                    self._failed(command, error)
-                else:
-                    self.outbox.push_answer(frames.ack(command.id, result))
-                self._read_or_hold()
-        finally:
-            self._runner = None
-            self._read_or_hold()
+            command.start(self, self._parts.context, origin)
+        except ChatError:
+            self._owe(-1, -origin.owed_bytes)
+            raise
+
+    async def _execute(self, command: Command) -> None:
+        try:
+            assert not isinstance(command, SendMessage)  # noqa: S101 - those never wait
+            result = await command.execute(self, self._parts.context)
+        except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
+            self._failed(command, error)
+        else:
+            self.outbox.push_answer(frames.ack(command.id, result))
+
+    def _refuse_frame(self, invalid: InvalidCommandError) -> None:
+        try:
+            self._parts.limits.check("commands", self.user.id)
+        except ChatError as limited:
+            self.answer_error(invalid.command_id, limited)
+            return
+        self.answer_error(invalid.command_id, invalid.error)
+        if (close := self._faults.invalid_frame()) is not None:
+            self.close(close)
 
     def _failed(self, command: Command, error: Exception) -> None:
         refused = command_error(error, connection_id=self.id, user_id=self.user.id, command_type=command.type)
         self.answer_error(command.id, refused)
 
     def answer_error(self, command_id: str | None, error: ChatError) -> None:
-        """Answer with an `error` frame; too many of the same kind end the connection."""
+        """Answer with an `error` frame; who goes on past a limit is parted with."""
         self.outbox.push_answer(frames.error(command_id, error))
-        close = self._faults.count(error.code, asyncio.get_running_loop().time())
-        if close is not None:
-            self.close(close)
+        if error.code is ErrorCode.RATE_LIMITED:
+            close = self._faults.rate_limited(asyncio.get_running_loop().time())
+            if close is not None:
+                self.close(close)
 
-    def send_answered(self) -> None:
+    def send_answered(self, owed_bytes: int) -> None:
         """Learn that one message has got its answer."""
-        self._sends_owed -= 1
+        self._owe(-1, -owed_bytes)
         self._read_or_hold()
+
+    def _owe(self, sends: int, size_bytes: int) -> None:
+        self._sends_owed += sends
+        self._sent_bytes_owed += size_bytes
 
     def extend(self, expires_at_ms: int) -> None:
         """Live on until another token's expiry."""
@@ -192,26 +199,20 @@ class SocketConnection:
         self._wire.pause_reading()
 
     def _read_or_hold(self) -> None:
-        if self._answered is not None and self._runner is None and not self._sends_owed:
+        if self._answered is not None and self._queue.is_idle and not self._sends_owed:
             self._answered.set()
         if self._is_closing:
             return
-        outbox = self.outbox
-        must_hold = (
-            not self.is_live
-            or len(self._waiting) >= WAITING_COMMANDS_MAX
-            or outbox.holds_answer
-            or outbox.is_half_full_with(self._sends_owed)
-        )
-        if must_hold == self._is_reading_held:
-            return
-        self._is_reading_held = must_hold
-        if must_hold:
-            outbox.on_flushed = self._read_or_hold
+        if self.outbox.has_room():
+            self._queue.wake()
+        has_room = self.outbox.has_room(self._sends_owed, self._sent_bytes_owed)
+        must_hold = not self.is_live or self._queue.is_full or not has_room
+        self.outbox.on_flushed = self._read_or_hold if must_hold else None
+        if must_hold and not self._is_reading_held:
             self._wire.pause_reading()
-        else:
-            outbox.on_flushed = None
+        elif self._is_reading_held and not must_hold:
             self._wire.resume_reading()
+        self._is_reading_held = must_hold
 
     # --- the end
 
@@ -223,7 +224,8 @@ class SocketConnection:
             now_s,
             now_ms,
             frames_out=self.outbox.frames_out,
-            is_full=self.outbox.is_half_full or self.outbox.holds_answer,
+            bytes_taken=self.outbox.taken_bytes,
+            is_full=not self.outbox.has_room(),
             is_reading_held=self._is_reading_held,
         )
         for push in due.pushes:
@@ -242,15 +244,17 @@ class SocketConnection:
         self.outbox.flush()
         self._is_closing = True
         self.outbox.close()
-        self._waiting.clear()
+        self._queue.clear()
         self._wire.close(code.value, code.reason, self._parts.stall_s)
 
     async def drain(self, reconnect_after_ms: int) -> None:
         """Answer what was asked, say goodbye, close with 4001."""
-        self.outbox.push(frames.server_draining(reconnect_after_ms))
+        if self.is_live:
+            # Else `welcome` has not come, and nothing may come before it.
+            self.outbox.push(frames.server_draining(reconnect_after_ms))
         self.is_live = False
         self._read_or_hold()
-        if self._runner is not None or self._sends_owed:
+        if not self._queue.is_idle or self._sends_owed:
             self._answered = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._answered.wait(), DRAIN_ANSWERS_S)
@@ -273,18 +277,19 @@ class SocketConnection:
 class _SocketOrigin:
     """The connection that sent a message and is owed its answer."""
 
-    __slots__ = ("_command_id", "connection")
+    __slots__ = ("_command_id", "connection", "owed_bytes")
 
-    def __init__(self, connection: SocketConnection, command_id: str) -> None:
+    def __init__(self, connection: SocketConnection, command_id: str, owed_bytes: int) -> None:
         self.connection = connection
         self._command_id = command_id
+        self.owed_bytes = owed_bytes
 
     def settle(self, message: Message, *, duplicate: bool) -> None:
         """Send the ack; it has the event's place in the order."""
         self.connection.outbox.push(frames.message_ack(self._command_id, message, duplicate=duplicate))
-        self.connection.send_answered()
+        self.connection.send_answered(self.owed_bytes)
 
     def fail(self, error: ChatError) -> None:
         """Send the error."""
         self.connection.answer_error(self._command_id, error)
-        self.connection.send_answered()
+        self.connection.send_answered(self.owed_bytes)

@@ -33,6 +33,7 @@ class Deadlines:
     """Everything about one connection that becomes due with time; `look` is called several times a second."""
 
     __slots__ = (
+        "_bytes_taken",
         "_expires_at_ms",
         "_frames_out",
         "_is_warned",
@@ -49,6 +50,7 @@ class Deadlines:
         self._expires_at_ms = expires_at_ms
         self._is_warned = False
         self._frames_out = 0
+        self._bytes_taken = 0
         self._last_look_s: float | None = None
         self._last_frame_s = 0.0
         self._last_ping_s = 0.0
@@ -76,12 +78,15 @@ class Deadlines:
         """Take the answer to the last ping."""
         self._pong_due_s = None
 
-    def look(self, now_s: float, now_ms: int, *, frames_out: int, is_full: bool, is_reading_held: bool) -> Due:
+    def look(
+        self, now_s: float, now_ms: int, *, frames_out: int, bytes_taken: int, is_full: bool, is_reading_held: bool
+    ) -> Due:
         """Say what is due.
 
         Args:
             now_s: of the monotonic clock.
             frames_out: how many frames the transport has taken so far.
+            bytes_taken: how many bytes the kernel has taken from the transport so far.
             is_full: the outbox is so full that nothing more is read from the client.
             is_reading_held: the pong, if it came, cannot be seen.
         """
@@ -89,10 +94,10 @@ class Deadlines:
         if self._last_look_s is None:
             self._last_frame_s = self._last_ping_s = now_s
         self._last_look_s = now_s
-        has_moved = frames_out != self._frames_out
-        self._frames_out = frames_out
-        if has_moved:
+        if frames_out != self._frames_out:
             self._last_frame_s = now_s
+        has_moved = bytes_taken != self._bytes_taken
+        self._frames_out, self._bytes_taken = frames_out, bytes_taken
         close = self._close(now_s, now_ms, since_last_s, has_moved=has_moved, is_full=is_full, is_held=is_reading_held)
         if close is not None:
             return Due(close=close)

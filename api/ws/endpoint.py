@@ -91,6 +91,8 @@ class SocketEndpoint:
         )
         try:
             admission = await handshake.admit(websocket)
+            # The drain may have begun while tokens and tickets were looked at.
+            self.check(websocket)
         except ChatError as error:
             resources.stats.handshake_refused()
             _log_refusal(websocket, error)
@@ -147,6 +149,9 @@ class SocketEndpoint:
         try:
             connection.hold_reading()
             wire.start(connection)
+            if resources.is_draining:
+                # It began between the last check and the registration, and knows nothing of this connection.
+                connection.close(CloseCode.DRAINING)
             await self._join(connection, resources, admission, websocket)
             code, reason = await connection.lost
         finally:

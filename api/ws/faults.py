@@ -3,14 +3,11 @@
 from collections import deque
 from typing import Final
 
-from api.domain.errors import ErrorCode
 from api.protocol.problems import CloseCode
 
 IN_A_ROW_MAX: Final = 20
 RATE_LIMITED_MAX: Final = 100
 RATE_LIMITED_WINDOW_S: Final = 60.0
-
-_FRAME_FAULTS: Final = {ErrorCode.INVALID_FRAME, ErrorCode.UNKNOWN_TYPE, ErrorCode.VALIDATION_ERROR}
 
 
 class Faults:
@@ -26,15 +23,14 @@ class Faults:
         """Forget the invalid frames before this command."""
         self._in_a_row = 0
 
-    def count(self, code: ErrorCode, now_s: float) -> CloseCode | None:
-        """Count one error; return why the connection has to end, None while it may live."""
-        if code in _FRAME_FAULTS:
-            self._in_a_row += 1
-            if self._in_a_row >= IN_A_ROW_MAX:
-                return CloseCode.TOO_MANY_ERRORS
-        elif code is ErrorCode.RATE_LIMITED:
-            self._rate_limited_at_s.append(now_s)
-            is_full = len(self._rate_limited_at_s) == RATE_LIMITED_MAX
-            if is_full and now_s - self._rate_limited_at_s[0] < RATE_LIMITED_WINDOW_S:
-                return CloseCode.RATE_LIMITED
-        return None
+    def invalid_frame(self) -> CloseCode | None:
+        """Count a frame that is no command; return why the connection has to end, None while it may live."""
+        self._in_a_row += 1
+        return CloseCode.TOO_MANY_ERRORS if self._in_a_row >= IN_A_ROW_MAX else None
+
+    def rate_limited(self, now_s: float) -> CloseCode | None:
+        """Count a refusal by a limit; return why the connection has to end, None while it may live."""
+        self._rate_limited_at_s.append(now_s)
+        is_full = len(self._rate_limited_at_s) == RATE_LIMITED_MAX
+        ends = is_full and now_s - self._rate_limited_at_s[0] < RATE_LIMITED_WINDOW_S
+        return CloseCode.RATE_LIMITED if ends else None

@@ -21,6 +21,7 @@ class RecordingWire:
 
     def __init__(self) -> None:
         self.is_writable = True
+        self.buffered_bytes = 0
         self.writes: list[list[bytes]] = []
 
     @property

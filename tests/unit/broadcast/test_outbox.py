@@ -128,14 +128,14 @@ async def test_a_large_answer_stands_beside_the_bound_and_in_its_place() -> None
     large = b"x" * (SMALL_ANSWER_BYTES + 1)
     box.fill(FRAMES_MAX - 1)
     box.outbox.push_answer(large)
-    assert box.outbox.holds_answer
+    assert not box.outbox.has_room()
     assert box.outbox.frames == FRAMES_MAX - 1
     box.outbox.push(b"behind")
     assert box.overflows == []
     box.wire.is_writable = True
     box.outbox.flush()
     assert box.wire.sent[-2:] == [large, b"behind"]
-    assert not box.outbox.holds_answer
+    assert box.outbox.has_room()
 
 
 async def test_a_small_answer_counts_like_any_frame() -> None:
@@ -151,7 +151,19 @@ async def test_a_small_answer_counts_like_any_frame() -> None:
 async def test_half_full_counts_the_answers_that_are_owed(waiting: int, owed: int, is_half_full: bool) -> None:  # noqa: FBT001
     box = Box(is_writable=False)
     box.fill(waiting)
-    assert box.outbox.is_half_full_with(owed) is is_half_full
+    assert box.outbox.has_room(owed) is not is_half_full
+
+
+async def test_room_counts_the_bytes_that_are_owed_too() -> None:
+    box = Box(is_writable=False)
+    assert box.outbox.has_room(1, BYTES_MAX // 2 - 1)
+    assert not box.outbox.has_room(1, BYTES_MAX // 2)
+
+
+async def test_an_answer_that_waits_leaves_no_room_for_another() -> None:
+    box = Box(is_writable=False)
+    box.outbox.push_answer(b"x" * (SMALL_ANSWER_BYTES + 1))
+    assert not box.outbox.has_room()
 
 
 async def test_who_waits_for_room_is_told_after_every_flush() -> None:
