@@ -86,11 +86,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What one user is in one room; `unread_count` counts others' undeleted messages above `read_seq`, at most 100."""
+    """What one user is in one room; `unread_count` counts others' undeleted messages above `read_seq`, at most 100.
+
+    It is None where nobody counted: such a room was read for a decision, and is shown to no client.
+    """
 
     role: Role
     read_seq: int
-    unread_count: int
+    unread_count: int | None
     joined_at_ms: int
 
 

@@ -24,13 +24,13 @@ class Standing:
         return self.role is not None and (self.is_owner or self.role.rank > role.rank)
 
 
-def standing(rows: Snapshot, room_id: str, user: User) -> Standing:
-    """Find a room and what the user may do in it.
+def standing(rows: Snapshot, room_id: str, user: User, *, with_unread: bool = False) -> Standing:
+    """Find a room and what the user may do in it; with what he has not read where the room is to be shown.
 
     Raises:
         ChatError: `not_found`, also for a private room that he is no member of, banned or not.
     """
-    room = rows.rooms.find(room_id, user.id)
+    room = rows.rooms.find(room_id, user.id, with_unread=with_unread)
     if room is None:
         raise not_found("room")
     is_public = room.visibility is Visibility.PUBLIC

@@ -50,7 +50,7 @@ class Rooms:
         Raises:
             ChatError: `not_found`.
         """
-        return (await self._store.read(lambda rows: access.standing(rows, room_id, user))).room
+        return (await self._store.read(lambda rows: access.standing(rows, room_id, user, with_unread=True))).room
 
     async def create(self, user: User, *, name: str, topic: str, visibility: Visibility) -> Room:
         """Make a room that the user owns.
@@ -67,7 +67,7 @@ class Rooms:
             unit.rooms.insert(info, epoch=self._new_epoch(), now_ms=unit.now_ms)
             event = unit.append(info.id, EventType.ROOM_CREATED, user.ref, room=info)
             unit.members.add(info.id, user.id, Role.OWNER, read_seq=event.seq, now_ms=unit.now_ms)
-            return access.standing(unit, info.id, user).room
+            return access.standing(unit, info.id, user, with_unread=True).room
 
         room = await self._store.write(job)
         log_events.ROOM_CREATED.emit(room_id=room.id, user_id=user.id, visibility=visibility.value)

@@ -181,4 +181,12 @@ events = Table(
         unique=True,
         sqlite_where=text("idempotency_key IS NOT NULL"),
     ),
+    # For the count of what is unread: with the author in it, one's own messages are passed over without their rows.
+    Index(
+        "ix_events_unread",
+        "room_id",
+        "seq",
+        "actor_id",
+        sqlite_where=text("message_id IS NOT NULL AND deleted_at_ms IS NULL"),
+    ),
 )

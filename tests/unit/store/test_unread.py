@@ -40,8 +40,8 @@ async def test_a_decision_counts_nothing_and_a_room_that_is_shown_is_exact(scene
     assert await scene.store.write(unread) == [None, None, None, 2, 2, 2]
 
 
-async def test_counting_reads_an_index_and_no_row(scene: Scene) -> None:
-    """With 300,000 own messages above the mark it is still a matter of milliseconds."""
+async def test_own_messages_are_passed_over_in_an_index(scene: Scene) -> None:
+    """They may be all that is above the mark; their rows are not looked at."""
     ada = await scene.user("ada")
     room = await scene.room(ada)
 
@@ -61,4 +61,4 @@ async def test_counting_reads_an_index_and_no_row(scene: Scene) -> None:
         event.remove(connection, "before_cursor_execute", explain)
         return "\n".join(plans)
 
-    assert "USING COVERING INDEX ix_events_unread (room_id=? AND seq>?)" in await scene.store.write(plan)
+    assert "USING INDEX ix_events_unread (room_id=? AND seq>?)" in await scene.store.write(plan)

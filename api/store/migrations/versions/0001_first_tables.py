@@ -48,6 +48,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("room_id", "seq", name=op.f("pk_events")),
     )
     op.create_index(
+        "ix_events_unread",
+        "events",
+        ["room_id", "seq", "actor_id"],
+        unique=False,
+        sqlite_where=sa.text("message_id IS NOT NULL AND deleted_at_ms IS NULL"),
+    )
+    op.create_index(
         "uq_events_actor_id_idempotency_key",
         "events",
         ["actor_id", "idempotency_key"],
