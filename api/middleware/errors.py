@@ -17,6 +17,17 @@ from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
 
 LOCATION_CHARS_MAX: Final = 64
 
+# Pydantic's messages that say nothing but the rule. Others quote the input (`union_tag_invalid` does so at any length),
+# and what a next release words is not known; `value_error` is worded by this project's own rules.
+_PLAIN_TYPES: Final = frozenset(
+    (
+        *("missing", "extra_forbidden", "json_invalid", "value_error", "literal_error", "enum"),
+        *("string_type", "string_too_short", "string_too_long", "string_pattern_mismatch", "string_unicode"),
+        *("int_type", "int_parsing", "int_parsing_size", "int_from_float", "finite_number", "bool_type"),
+        *("greater_than_equal", "less_than_equal", "model_type", "model_attributes_type", "dict_type"),
+    )
+)
+
 _CODES = {
     400: ErrorCode.BAD_REQUEST,
     404: ErrorCode.NOT_FOUND,
@@ -38,7 +49,14 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 def field_errors(found: Sequence[Any]) -> list[FieldError]:
     """Take from Pydantic's errors what a client may see: never the input, which may be a password."""
-    return [FieldError(loc=[_short(part) for part in one["loc"]], msg=one["msg"], type=one["type"]) for one in found]
+    return [
+        FieldError(
+            loc=[_short(part) for part in one["loc"]],
+            msg=one["msg"] if one["type"] in _PLAIN_TYPES else "is not valid",
+            type=one["type"],
+        )
+        for one in found
+    ]
 
 
 def _short(part: str | int) -> str | int:

@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.domain.errors import ChatError, ErrorCode
+from api.domain.errors import ChatError, ErrorCode, FieldError
 from api.middleware.errors import field_errors
 
 COMMAND_ID_CHARS_MAX = 64
+
+_TYPE_IS_MISSING = FieldError(loc=["type"], msg="Field required", type="missing")
+_TYPE_IS_NO_STRING = FieldError(loc=["type"], msg="Input should be a valid string", type="string_type")
 
 Command = TypeVar("Command")
 
@@ -54,12 +57,18 @@ def _explain(
     if not isinstance(command_id, str) or not 0 < len(command_id) <= COMMAND_ID_CHARS_MAX or not _is_text(command_id):
         command_id = None
     command_type = frame.get("type")
-    if isinstance(command_type, str) and command_type not in known_types:
+    if not isinstance(command_type, str):
+        return _not_valid(command_id, [_TYPE_IS_NO_STRING if "type" in frame else _TYPE_IS_MISSING])
+    if command_type not in known_types:
         return InvalidCommandError(command_id, ChatError(ErrorCode.UNKNOWN_TYPE, "There is no such command."))
     errors = field_errors(_field_by_field(error, adapter, frame))
     for one in errors:
         if one["loc"] and one["loc"][0] == command_type:
             one["loc"] = one["loc"][1:]
+    return _not_valid(command_id, errors)
+
+
+def _not_valid(command_id: str | None, errors: Sequence[FieldError]) -> InvalidCommandError:
     return InvalidCommandError(
         command_id, ChatError(ErrorCode.VALIDATION_ERROR, "The command is not valid.", errors=errors)
     )
