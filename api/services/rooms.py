@@ -81,21 +81,22 @@ class Rooms:
             ChatError: `not_found`, `banned`, `forbidden`, `room_name_taken`.
         """
 
-        def job(unit: Unit) -> bool:
+        def job(unit: Unit) -> tuple[Room, bool]:
             room = access.moderator(unit, room_id, user).room
             changed = replace(
                 room.info, name=room.name if name is None else name, topic=room.topic if topic is None else topic
             )
-            if changed == room.info:
-                return False
-            _claim_name(unit, changed)
-            unit.rooms.update(changed)
-            unit.append(room_id, EventType.ROOM_UPDATED, user.ref, room=changed)
-            return True
+            is_another = changed != room.info
+            if is_another:
+                _claim_name(unit, changed)
+                unit.rooms.update(changed)
+                unit.append(room_id, EventType.ROOM_UPDATED, user.ref, room=changed)
+            return access.standing(unit, room_id, user, with_unread=True).room, is_another
 
-        if await self._store.write(job):
+        room, is_another = await self._store.write(job)
+        if is_another:
             log_events.ROOM_UPDATED.emit(room_id=room_id, user_id=user.id)
-        return await self.find(user, room_id)
+        return room
 
     async def delete(self, user: User, room_id: str) -> None:
         """Delete a room for everyone.
