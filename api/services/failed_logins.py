@@ -50,7 +50,7 @@ class FailedLogins:
                 wait_ms = await self._limiter.wait_ms(rule, *key, cost=self._under_way[key])
                 if wait_ms:
                     log_events.RATE_LIMIT_EXCEEDED.emit(limit="login", client=address)
-                    raise rate_limited(self._rule, wait_ms)
+                    raise rate_limited(rule, wait_ms)
             try:
                 yield
             except ChatError as error:

@@ -59,3 +59,16 @@ async def test_who_goes_away_in_the_middle_is_not_counted_for_ever() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await attempt(failed, None)
+
+
+async def test_a_refusal_tells_the_limit_that_refused() -> None:
+    failed = failed_logins()
+    for number in range(50):
+        with pytest.raises(ChatError):
+            async with failed.attempt(f"user{number}", "192.0.2.1"):
+                raise ChatError(ErrorCode.INVALID_CREDENTIALS, "no")
+    with pytest.raises(ChatError) as caught:
+        async with failed.attempt("ada", "192.0.2.1"):
+            pass
+    assert caught.value.headers is not None
+    assert caught.value.headers["X-RateLimit-Limit"] == "50"
