@@ -1,6 +1,6 @@
 """The application: which middleware, handlers and routes there are, and in what order. No logic."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from api.middleware.hosts import AllowedHostsMiddleware
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
 from api.resources import open_resources
 from api.rest import auth, members, messages, operations, rooms, users
+from api.rest.schemas import add_problem_schema
 from api.services.authentication import Principal
 from api.ws.deadlines import Pace
 from api.ws.endpoint import SocketEndpoint, SocketSettings
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     _add_routes(app, settings)
+    app.openapi = _document(app)  # type: ignore[method-assign]
     add_error_handlers(app)
     # The last one added is the first one asked.
     app.add_middleware(
@@ -71,6 +73,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(ContextMiddleware, new_id=_new_id)
     return app
+
+
+def _document(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Make the function that gives `/openapi.json`: FastAPI's own, and `Problem`, which no route returns by itself."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            add_problem_schema(plain())
+        return plain()
+
+    return openapi
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import logging
+from http import HTTPStatus
 from typing import Any
 
+import structlog
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
@@ -13,7 +15,8 @@ from uvicorn.server import ServerState
 from websockets.http11 import Response
 from websockets.typing import StatusLike
 
-from api.server.refusals import refusal
+from api import log_events
+from api.server.refusals import code_of, refusal
 
 
 class HandshakeProtocol(WebSocketsSansIOProtocol):
@@ -41,6 +44,9 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
             return
         self.conn.receive_data(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse_unreadable()
+            return
         self.handle_events()
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -58,6 +64,13 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
 
+    def _refuse_unreadable(self) -> None:
+        """Answer what the parser could not read as a handshake (too large, or with a body); uvicorn leaves it open."""
+        answer = b"".join(self.conn.data_to_send()) or self._reject(HTTPStatus.BAD_REQUEST, "").serialize()
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.transport.write(answer)
+        self.transport.close()
+
     async def _serve_application(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Run the application; that the client left before its answer is no fault of it, whatever it raises then."""
         try:
@@ -69,7 +82,12 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
     def _reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - it may repeat what was refused
         """Stand in for the answers of the WebSocket library, which uvicorn uses too."""
         request = getattr(self, "request", None)
-        return refusal(int(status), request.headers.raw_items() if request is not None else ())
+        response = refusal(int(status), request.headers.raw_items() if request is not None else ())
+        with structlog.contextvars.bound_contextvars(request_id=response.headers["X-Request-ID"]):
+            log_events.WS_REFUSED.emit(
+                code=code_of(int(status)).value, status=int(status), client=self.client[0] if self.client else ""
+            )
+        return response
 
 
 def _tells_of_the_loss(error: BaseException | None) -> bool:

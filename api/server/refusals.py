@@ -28,12 +28,17 @@ _DETAILS = {
 _DRAINING_RETRY_MS = 1000
 
 
+def code_of(status: int) -> ErrorCode:
+    """Name the error that this status stands for."""
+    return _CODES.get(HTTPStatus(status), ErrorCode.BAD_REQUEST)
+
+
 def refusal(status: int, request_headers: Iterable[tuple[str, str]] = ()) -> Response:
     """Build the problem document that answers a handshake with this status and ends the connection.
 
     Nothing of the request is repeated in it, but for an `X-Request-ID` that is one.
     """
-    code = _CODES.get(HTTPStatus(status), ErrorCode.BAD_REQUEST)
+    code = code_of(status)
     error = ChatError(
         code,
         _DETAILS.get(code, "This is no valid WebSocket handshake (RFC 6455, section 4.1)."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import urljoin
@@ -135,3 +136,9 @@ async def test_the_docs_can_be_switched_off(server_with: MakeServer) -> None:
         for path in ("/docs", "/openapi.json", "/redoc", "/asyncapi.json", "/metrics"):
             check_problem(await http.get(path), 404, "not_found")
         assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_every_reference_in_the_document_leads_somewhere(server: ServerProcess) -> None:
+    document = await openapi(server)
+    for reference in set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document))):
+        assert reference in document["components"]["schemas"]
