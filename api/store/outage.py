@@ -1,10 +1,25 @@
 """The database's bad times, told once when they begin and once when they end."""
 
+import sqlite3
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
+
+import sqlalchemy.exc
 
 from api import log_events
+
+# Of one statement and what was given to it; every other error of the database would meet the next statement too.
+_OF_THE_STATEMENT: Final = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+    sqlalchemy.exc.DataError,
+    sqlalchemy.exc.IntegrityError,
+    sqlalchemy.exc.NotSupportedError,
+    sqlalchemy.exc.ProgrammingError,
+)
 
 
 class Outage:
@@ -30,3 +45,9 @@ class Outage:
         if self._since_s is not None:
             log_events.STORE_RECOVERED.emit(seconds=round(self._clock() - self._since_s, 1))
             self._since_s = None
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether an error says that the database cannot be used: away, locked, full, damaged or no database."""
+    is_of_database = isinstance(error, sqlite3.DatabaseError | sqlalchemy.exc.DatabaseError)
+    return is_of_database and not isinstance(error, _OF_THE_STATEMENT)

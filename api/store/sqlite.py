@@ -11,11 +11,11 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from api.store.base import Append, Committed
-from api.store.outage import Outage
+from api.store.outage import Outage, is_outage
 from api.store.snapshot import Snapshot, Unit
 from api.store.writer import Writer, unavailable
 
@@ -103,7 +103,9 @@ class SqliteStore:
 
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._readers, run)
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not is_outage(error):
+                raise
             self._outage.failed(error)
             raise unavailable() from error
         self._outage.worked()

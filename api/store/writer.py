@@ -19,7 +19,7 @@ from api import log_events
 from api.domain.errors import ChatError, ErrorCode
 from api.store.append_sqlite import append_messages
 from api.store.base import Append, OnCommitted, Written
-from api.store.outage import Outage
+from api.store.outage import Outage, is_outage
 from api.store.snapshot import Unit
 
 T = TypeVar("T")
@@ -157,17 +157,18 @@ class Writer:
         try:
             with _Savepoint(self._db):
                 append_messages(self._db, run, now_ms)
-        except sqlite3.OperationalError:
-            raise
-        except Exception:  # noqa: BLE001 - one bad message fails alone, so each gets a try of its own
+        except Exception as failed:
+            if is_outage(failed):
+                raise
+            # One bad message fails alone, so each gets a try of its own.
             for append in run:
                 append.message, append.duplicate, append.error = None, False, None
                 try:
                     with _Savepoint(self._db):
                         append_messages(self._db, [append], now_ms)
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - it belongs to this message
+                except Exception as error:
+                    if is_outage(error):
+                        raise
                     log_events.STORE_APPEND_REFUSED.emit(room_id=append.room_id, exc_info=error)
                     append.message, append.error = None, unavailable()
 
@@ -176,10 +177,10 @@ class Writer:
         try:
             with _Savepoint(self._db):
                 job.result = job.run(job.unit)
-        except sqlalchemy.exc.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to who asked
-            job.error = error
+        except Exception as error:
+            if is_outage(error):
+                raise
+            job.error = error  # it belongs to who asked
 
     def _fail(self, batch: Sequence[Append | _Job], error: Exception) -> None:
         if self._db.in_transaction:
