@@ -72,7 +72,7 @@ class ChatError(Exception):
         status: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(code.value, detail)
+        super().__init__(f"{code.value}: {detail}")
         self.code = code
         self.detail = detail
         self.retry_after_ms = retry_after_ms

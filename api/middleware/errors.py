@@ -1,5 +1,6 @@
 """Errors: what was refused is a problem document or an `error` frame; what nobody foresaw is one line in the log."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -116,6 +117,9 @@ class UnforeseenErrorMiddleware:
 
         try:
             await self._app(scope, receive, send_noted)
+        except asyncio.CancelledError:
+            # The server ends, and this request had not: the client sees that, and nobody here has to be told of a fault.
+            return
         except Exception as error:  # noqa: BLE001 - the last resort
             log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=scope["path"], exc_info=error)
             if not has_started:
