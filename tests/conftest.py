@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.fixtures import MakePerson, MakeRoom, MakeServer, TokenOf
+from tests.support.fixtures import SPECIAL, MakePerson, MakeRoom, MakeServer, TokenOf
 from tests.support.people import Person, new_person, plain_token
 from tests.support.server import ServerProcess
 from tests.support.sockets import Socket, open_socket
@@ -49,6 +49,12 @@ def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer
 def server(server_with: MakeServer) -> ServerProcess:
     """Give the worker's shared server with default settings (without rate limits); people in it are one test's own."""
     return server_with()
+
+
+@pytest.fixture(scope="session")
+def special(server_with: MakeServer) -> ServerProcess:
+    """Give a server of which more is known and other pages are let in: `SPECIAL` lists it."""
+    return server_with(**SPECIAL)
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,27 @@ async def test_routes_without_a_user_refuse_malformed_bodies_too(server: ServerP
             assert CANARY not in response.text
 
 
+@pytest.mark.wire("validation_error")
+async def test_thousands_of_unknown_fields_are_one_error_and_dozens_at_most_20(
+    server: ServerProcess, token_of: TokenOf
+) -> None:
+    async with http_client(server, token_of(server)) as http:
+        for count, told_of, kind in (
+            (30, 20, "missing"),
+            (64, 20, "missing"),
+            (65, 1, "too_many_fields"),
+            (5_000, 1, "too_many_fields"),
+        ):
+            body = {f"x{number}": 1 for number in range(count)}
+            document = check_problem(await http.post("/v1/rooms", json=body), 422, "validation_error")
+            assert (len(document["errors"]), document["errors"][0]["type"]) == (told_of, kind), count
+        form = await http.post("/v1/auth/login", data={f"x{number}": "1" for number in range(900)})
+        query = await http.get("/v1/rooms", params={f"x{number}": "1" for number in range(2_000)})
+        for answer in (form, query):
+            assert len(check_problem(answer, 422, "validation_error")["errors"]) <= 20
+            assert len(answer.content) < 4_096
+
+
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "multipart/form-data; boundary=x", ""])
 async def test_json_under_another_name_is_refused(server: ServerProcess, token_of: TokenOf, media_type: str) -> None:
     body = b'{"name": "tea", "visibility": "public"}'

@@ -5,20 +5,12 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.support.fixtures import MakePerson, MakeServer, TokenOf
+from tests.support.fixtures import MakePerson, TokenOf
 from tests.support.problems import check_problem
 from tests.support.raw import handshake
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.wire("origin_not_allowed")
-
-ALLOWED = "https://app.example.com,http://localhost:5173"
-
-
-@pytest.fixture
-def listed(server_with: MakeServer) -> ServerProcess:
-    """Give a server that lets the pages of two other sites in."""
-    return server_with(ALLOWED_ORIGINS=ALLOWED)
 
 
 class Page:
@@ -33,9 +25,9 @@ class Page:
 
 
 @pytest.fixture
-def page(listed: ServerProcess, token_of: TokenOf) -> Page:
+def page(special: ServerProcess, token_of: TokenOf) -> Page:
     """Give a page in the browser of a user of that server."""
-    return Page(listed, token_of(listed))
+    return Page(special, token_of(special))
 
 
 async def test_programs_that_are_no_browser_send_no_origin(page: Page) -> None:
@@ -97,13 +89,13 @@ async def test_headers_that_a_page_cannot_be_trusted_with_do_not_change_this_hos
 
 
 @pytest.mark.parametrize("way", ["ticket", "subprotocol"])
-async def test_the_origin_counts_on_every_way_in(listed: ServerProcess, person: MakePerson, way: str) -> None:
-    ada = await person(server=listed)
+async def test_the_origin_counts_on_every_way_in(special: ServerProcess, person: MakePerson, way: str) -> None:
+    ada = await person(server=special)
     evil = ("Origin", "https://evil.example")
     if way == "ticket":
-        answer = await handshake(listed, evil, target=f"/v1/ws?ticket={await ada.ticket()}")
+        answer = await handshake(special, evil, target=f"/v1/ws?ticket={await ada.ticket()}")
     else:
-        answer = await handshake(listed, evil, ("Sec-WebSocket-Protocol", f"chat.v1, bearer.{ada.access_token}"))
+        answer = await handshake(special, evil, ("Sec-WebSocket-Protocol", f"chat.v1, bearer.{ada.access_token}"))
     check_problem(answer, 403, "origin_not_allowed")
 
 

@@ -8,28 +8,22 @@ import time
 import pytest
 
 from tests.server.conversation import join
-from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
+from tests.support.fixtures import SPECIAL, MakePerson, MakeRoom, MakeServer
 from tests.support.raw import RawSocket
 from tests.support.server import CANARY, ServerProcess
 
-STALL_SECONDS = 2
+STALL_SECONDS = int(SPECIAL["STALL_SECONDS"])
 STALLED = 10
 MESSAGES = 3_000
 BODY = f"{CANARY} " + "x" * 3_900
 
 
-@pytest.fixture
-def stalling(server_with: MakeServer) -> ServerProcess:
-    """Give a server that has two seconds of patience."""
-    return server_with(STALL_SECONDS=str(STALL_SECONDS), MAX_CONNECTIONS_PER_USER="50")
-
-
 @pytest.mark.wire("close 4003")
 @pytest.mark.wire("slow_consumer")
 async def test_clients_that_never_read_harm_nobody_and_are_cut(
-    stalling: ServerProcess, person: MakePerson, make_room: MakeRoom
+    special: ServerProcess, person: MakePerson, make_room: MakeRoom
 ) -> None:
-    server = stalling
+    server = special
     sender, reader, idler = await person(server=server), await person(server=server), await person(server=server)
     room = await make_room(sender)
     await join(reader, room)
@@ -100,10 +94,10 @@ async def test_a_reader_that_falls_behind_is_told_and_can_resume(
 
 
 async def test_a_client_that_sends_without_reading_is_read_no_further(
-    stalling: ServerProcess, person: MakePerson
+    special: ServerProcess, person: MakePerson
 ) -> None:
     """Its commands wait in its own buffers: the next is read only while the outbox is under half full."""
-    server = stalling
+    server = special
     ada = await person(server=server)
     other = await ada.connect()
     greedy = await RawSocket.open(server, ada.access_token, receive_buffer=4_096)

@@ -13,28 +13,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jose import jwt
 
 from tests.server.conversation import NOBODY, done
-from tests.support.fixtures import MakePerson, MakeServer, TokenOf
+from tests.support.fixtures import SPECIAL, MakePerson, MakeServer, TokenOf
 from tests.support.forging import Forge, encode
 from tests.support.people import http_client
 from tests.support.problems import check_problem
 from tests.support.raw import handshake
 from tests.support.server import ServerProcess
 
-SECRET = "a secret of the tests of 32 bytes or more"
-
 Making = Callable[[Forge], str]
 
 
 @pytest.fixture
-def keyed(server_with: MakeServer) -> ServerProcess:
-    """Give a server whose signing secret the test knows."""
-    return server_with(SECRET_KEYS=SECRET)
-
-
-@pytest.fixture
-def forge(keyed: ServerProcess, token_of: TokenOf) -> Forge:
+def forge(special: ServerProcess, token_of: TokenOf) -> Forge:
     """Give a forge that knows the secret and a good token."""
-    return Forge(SECRET, token_of(keyed))
+    return Forge(SPECIAL["SECRET_KEYS"], token_of(special))
 
 
 async def check_refused(server: ServerProcess, token: str, code: str = "invalid_token") -> None:
@@ -46,11 +38,11 @@ async def check_refused(server: ServerProcess, token: str, code: str = "invalid_
     check_problem(await handshake(server, token=token), 401, code)
 
 
-async def test_a_token_made_again_from_its_parts_is_believed(keyed: ServerProcess, forge: Forge) -> None:
+async def test_a_token_made_again_from_its_parts_is_believed(special: ServerProcess, forge: Forge) -> None:
     """Without this the refusals below would prove nothing."""
-    async with http_client(keyed, forge.sign()) as http:
+    async with http_client(special, forge.sign()) as http:
         assert done(await http.get("/v1/users/me"))["id"] == forge.claims["sub"]
-    assert (await handshake(keyed, token=forge.sign())).status_code == 101
+    assert (await handshake(special, token=forge.sign())).status_code == 101
 
 
 FORGERIES: dict[str, Making] = {
@@ -125,41 +117,41 @@ FORGERIES: dict[str, Making] = {
 
 @pytest.mark.wire("invalid_token")
 @pytest.mark.parametrize("how", FORGERIES)
-async def test_a_forged_token_is_invalid(keyed: ServerProcess, forge: Forge, how: str) -> None:
-    await check_refused(keyed, FORGERIES[how](forge))
+async def test_a_forged_token_is_invalid(special: ServerProcess, forge: Forge, how: str) -> None:
+    await check_refused(special, FORGERIES[how](forge))
 
 
 @pytest.mark.wire("invalid_token")
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "jti", "iat", "exp"])
-async def test_every_claim_is_required(keyed: ServerProcess, forge: Forge, claim: str) -> None:
-    await check_refused(keyed, forge.sign(without=claim))
+async def test_every_claim_is_required(special: ServerProcess, forge: Forge, claim: str) -> None:
+    await check_refused(special, forge.sign(without=claim))
 
 
 @pytest.mark.wire("token_expired")
-async def test_a_token_has_expired_from_its_very_second_on(keyed: ServerProcess, forge: Forge) -> None:
+async def test_a_token_has_expired_from_its_very_second_on(special: ServerProcess, forge: Forge) -> None:
     for exp in (int(time.time()), 1):
         claims = {"exp": exp, "iat": exp - 1}
-        await check_refused(keyed, forge.sign(claims=claims), "token_expired")
-        await check_refused(keyed, forge.sign(claims=claims, secret="x" * 48))
+        await check_refused(special, forge.sign(claims=claims), "token_expired")
+        await check_refused(special, forge.sign(claims=claims, secret="x" * 48))
 
 
 async def test_the_user_of_a_token_is_that_of_its_session(
-    keyed: ServerProcess, forge: Forge, person: MakePerson
+    special: ServerProcess, forge: Forge, person: MakePerson
 ) -> None:
-    eve = await person(server=keyed)
-    await check_refused(keyed, forge.sign(claims={"sub": eve.id}))
+    eve = await person(server=special)
+    await check_refused(special, forge.sign(claims={"sub": eve.id}))
 
 
 @pytest.mark.wire("session_revoked")
-async def test_a_session_that_never_was_is_none(keyed: ServerProcess, forge: Forge) -> None:
-    async with http_client(keyed, forge.sign(claims={"sid": NOBODY})) as http:
+async def test_a_session_that_never_was_is_none(special: ServerProcess, forge: Forge) -> None:
+    async with http_client(special, forge.sign(claims={"sid": NOBODY})) as http:
         response = await http.get("/v1/users/me")
     assert response.json()["code"] in {"session_revoked", "invalid_token"}
     check_problem(response, 401, response.json()["code"])
 
 
 async def test_after_a_change_of_secrets_old_tokens_live_as_long_as_their_secret_is_listed(
-    make_server: MakeServer, person: MakePerson, keyed: ServerProcess
+    make_server: MakeServer, person: MakePerson, special: ServerProcess
 ) -> None:
     old, new = secrets.token_hex(24), secrets.token_hex(24)
     server = make_server(SECRET_KEYS=old)
@@ -170,7 +162,7 @@ async def test_after_a_change_of_secrets_old_tokens_live_as_long_as_their_secret
     fresh = await ada.login()
     assert jwt.get_unverified_header(fresh["access_token"])["kid"] != Forge(old, ada.access_token).header["kid"]
     for token in (ada.access_token, fresh["access_token"]):
-        await check_refused(keyed, token)  # which lists neither secret
+        await check_refused(special, token)  # which lists neither secret
 
 
 def _json(value: dict[str, object]) -> bytes:

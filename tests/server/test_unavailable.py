@@ -41,9 +41,10 @@ async def test_writes_wait_for_a_locked_database_and_are_then_refused_as_retryab
     server.keep_secret(password)
     with locked(server):
         command = await socket.post("message.send", room_id=general, body=f"{CANARY} 1", idempotency_key="k1")
-        rest, message = await asyncio.gather(
+        rest, message, ready = await asyncio.gather(
             signup(ada.http, name, password),
             ada.http.post(f"/v1/rooms/{general}/messages", json={"body": f"{CANARY} 2"}),
+            ada.http.get("/readyz"),
         )
         error = await socket.answer(command, timeout_s=30)
         assert (error["type"], error["code"], error["retryable"]) == ("error", "unavailable", True)
@@ -52,7 +53,6 @@ async def test_writes_wait_for_a_locked_database_and_are_then_refused_as_retryab
             assert int(response.headers["Retry-After"]) >= 1
         assert done(await ada.http.get("/v1/users/me")) == ada.user, "reading goes on"
         assert await socket.ok("ping")
-        ready = await ada.http.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
     assert server.find_logs("store.unavailable")
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from tests.support.people import Person
 from tests.support.server import ServerProcess
+
+# What the fixture `special` sets: none of it shows where a test does not look for it.
+SPECIAL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "SECRET_KEYS": "a secret of the tests of 32 bytes or more",
+        "ALLOWED_ORIGINS": "https://app.example.com,http://localhost:5173",
+        "STALL_SECONDS": "2",
+        "MAX_CONNECTIONS_PER_USER": "50",
+    }
+)
 
 
 class MakeServer(Protocol):
