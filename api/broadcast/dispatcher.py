@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from api import log_events
 from api.broadcast.base import Connection, Origin
 from api.broadcast.stats import NodeStats
-from api.domain.errors import ChatError
+from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import DEPARTURES, Event, EventType
 from api.protocol import frames
 from api.protocol.codec import encode
@@ -96,7 +96,11 @@ class Dispatcher:
             self._refill = asyncio.get_running_loop().create_task(self._fill())
 
     async def reach(self, seq: int) -> None:
-        """Wait until `head` is at `seq` or beyond, or the dispatcher has ended."""
+        """Wait until `head` is at `seq` or beyond, or the dispatcher has ended.
+
+        Raises:
+            ChatError: `unavailable`, the hole below could not be filled; the ticker tries again.
+        """
         if self.head < seq and self.is_active:
             reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._reached.append((seq, reached))
@@ -143,16 +147,26 @@ class Dispatcher:
         return self._connections
 
     async def _fill(self) -> None:
+        try:
+            await self._fill_up()
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for this for ever
+            log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=self.room_id)
+            self._give_up()
+
+    async def _fill_up(self) -> None:
         filled_from = self.head
         while self._highest > self.head:
+            # What is noticed while the page is read is newer than the page, and is looked for again.
+            wanted, self._highest = self._highest, self.head
             try:
                 page = await self._read_events(self.room_id, self.head, REFILL_LIMIT)
             except ChatError:
+                self._highest = max(self._highest, wanted)
                 await asyncio.sleep(REFILL_RETRY_S)
                 continue
-            if not page:
-                # A hint ran ahead of what this node can read; the ticker comes back to it.
-                self._highest = self.head
+            if page:
+                self._highest = max(self._highest, wanted)
+            # Else a hint ran ahead of what this node can read; the ticker comes back to it.
             for event in page:
                 if event.seq == self.head + 1:
                     self._deliver(event)
@@ -193,6 +207,12 @@ class Dispatcher:
         for connection in connections:
             connection.outbox.push(farewell)
             self.discard(connection)
+
+    def _give_up(self) -> None:
+        waiting, self._reached = self._reached, []
+        for _seq, reached in waiting:
+            if not reached.done():
+                reached.set_exception(ChatError(ErrorCode.UNAVAILABLE, "The room cannot be read now."))
 
     def _wake(self) -> None:
         if self._reached:
