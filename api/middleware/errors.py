@@ -17,12 +17,16 @@ from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
 
 LOCATION_CHARS_MAX: Final = 64
+ERRORS_MAX: Final = 20
+FIELDS_MAX: Final = 64
+"""An object with more is not looked into: each unknown field would be an error of its own, 6,000 in one frame."""
 
 # Pydantic's messages that say nothing but the rule. Others quote the input (`union_tag_invalid` does so at any length),
 # and what a next release words is not known; `value_error` is worded by this project's own rules.
 _PLAIN_TYPES: Final = frozenset(
     (
         *("missing", "extra_forbidden", "json_invalid", "value_error", "literal_error", "enum"),
+        "too_many_fields",
         *("string_type", "string_too_short", "string_too_long", "string_pattern_mismatch", "string_unicode"),
         *("int_type", "int_parsing", "int_parsing_size", "int_from_float", "finite_number", "bool_type"),
         *("greater_than_equal", "less_than_equal", "model_type", "model_attributes_type", "dict_type"),
@@ -49,15 +53,23 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 
 def field_errors(found: Sequence[Any]) -> list[FieldError]:
-    """Take from Pydantic's errors what a client may see: never the input, which may be a password."""
+    """Take from Pydantic's errors what a client may see: never the input, which may be a password.
+
+    Of many errors these are the first 20.
+    """
     return [
         FieldError(
             loc=[_short(part) for part in one["loc"]],
             msg=one["msg"] if one["type"] in _PLAIN_TYPES else "is not valid",
             type=one["type"],
         )
-        for one in found
+        for one in found[:ERRORS_MAX]
     ]
+
+
+def too_many_fields(*loc: str) -> FieldError:
+    """Build the one error for an object of more than 64 fields."""
+    return FieldError(loc=list(loc), msg=f"must have at most {FIELDS_MAX} fields", type="too_many_fields")
 
 
 def _short(part: str | int) -> str | int:
@@ -118,7 +130,8 @@ class UnforeseenErrorMiddleware:
         try:
             await self._app(scope, receive, send_noted)
         except asyncio.CancelledError:
-            # The server ends, and this request had not: the client sees that, and nobody here has to be told of a fault.
+            # The server ends, and this request had not: the client sees that, and nobody here has to be told of a
+            # fault.
             return
         except Exception as error:  # noqa: BLE001 - the last resort
             log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=scope["path"], exc_info=error)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from api.domain.errors import ChatError, ErrorCode, FieldError
-from api.middleware.errors import field_errors
+from api.middleware.errors import FIELDS_MAX, field_errors, too_many_fields
 
 COMMAND_ID_CHARS_MAX = 64
 
@@ -61,6 +61,9 @@ def _explain(
         return _not_valid(command_id, [_TYPE_IS_NO_STRING if "type" in frame else _TYPE_IS_MISSING])
     if command_type not in known_types:
         return InvalidCommandError(command_id, ChatError(ErrorCode.UNKNOWN_TYPE, "There is no such command."))
+    if len(frame) > FIELDS_MAX:
+        # What Pydantic found in it is cheap until it is put into words.
+        return _not_valid(command_id, [too_many_fields()])
     errors = field_errors(_field_by_field(error, adapter, frame))
     for one in errors:
         if one["loc"] and one["loc"][0] == command_type:

@@ -4,14 +4,20 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
+from api.middleware.errors import FIELDS_MAX, too_many_fields
 from api.protocol.codec import decode
 
 
 class _JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 - JSON is any
-        return decode(await self.body())
+        body = decode(await self.body())
+        if isinstance(body, dict) and len(body) > FIELDS_MAX:
+            raise RequestValidationError([too_many_fields("body")])
+        return body
 
 
 class JsonRoute(APIRoute):
@@ -22,6 +28,12 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
-            return await handle(_JsonRequest(request.scope, request.receive))
+            try:
+                return await handle(_JsonRequest(request.scope, request.receive))
+            except HTTPException as error:
+                # FastAPI takes whatever the reader raises for text that is no JSON.
+                if isinstance(error.__cause__, RequestValidationError):
+                    raise error.__cause__ from None
+                raise
 
         return handle_json

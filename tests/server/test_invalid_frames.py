@@ -89,6 +89,23 @@ async def test_a_type_that_is_none_and_an_id_that_is_none(person: MakePerson) ->
         assert (await told(socket, raw))["id"] is None, raw
 
 
+@pytest.mark.wire("validation_error")
+async def test_thousands_of_unknown_fields_are_one_error_and_dozens_at_most_20(person: MakePerson) -> None:
+    ada = await person()
+    socket = await ada.connect()
+    for count, told_of, kind in (
+        (1, 1, "extra_forbidden"),
+        (30, 20, "extra_forbidden"),
+        (62, 20, "extra_forbidden"),
+        (63, 1, "too_many_fields"),
+        (6_000, 1, "too_many_fields"),
+    ):
+        fields = {f"x{number}": 1 for number in range(count)}
+        error = await told(socket, json.dumps({"type": "ping", "id": "a", **fields}, separators=(",", ":")))
+        assert (error["code"], error["id"]) == ("validation_error", "a")
+        assert (len(error["errors"]), error["errors"][0]["type"]) == (told_of, kind), count
+
+
 @pytest.mark.wire("too_many_errors")
 @pytest.mark.wire("close 4501")
 async def test_twenty_errors_in_a_row_close_the_connection(person: MakePerson) -> None:
