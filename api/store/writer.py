@@ -105,7 +105,9 @@ class Writer:
         self._admit()
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(_Job(run, future))
-        # A caller that goes away must not take the answer of a commit that happens anyway out of the thread's hands.
+        # A caller that goes away must not take the answer of a commit that happens anyway out of the thread's hands,
+        # and an error that he does not wait for any more is nobody's.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(future)
 
     async def changed_outside(self) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Final
 
 from api import log_events
@@ -13,35 +12,21 @@ from api.broadcast.wire import Wire
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import Message, User
 from api.middleware.errors import command_error
-from api.middleware.rate_limit import MessageLimits
 from api.middleware.validation import InvalidCommandError
 from api.protocol import frames
 from api.protocol.problems import CloseCode
-from api.ws.commands import Command, CommandContext, SendMessage
-from api.ws.deadlines import Deadlines, Pace
+from api.ws.commands import Command, SendMessage
+from api.ws.deadlines import Deadlines
 from api.ws.faults import Faults
+from api.ws.parts import ConnectionParts
 from api.ws.queue import CommandQueue
 
 DRAIN_ANSWERS_S: Final = 5.0
+STALLED_GRACE_S: Final = 2.0
+"""What a close frame gets of a reader that has stood still for `stall_s` already."""
+
 ACK_BYTES: Final = 600
 """What an ack has beside what the client sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionParts:
-    """What all connections of a node share.
-
-    `parse` reads one frame into a command, or raises InvalidCommandError.
-    """
-
-    parse: Callable[..., Command]
-    limits: MessageLimits
-    context: CommandContext
-    pace: Pace
-    outbox_frames: int
-    outbox_bytes: int
-    stall_s: float
-    on_slow_consumer: Callable[[], None]
 
 
 class SocketConnection:
@@ -233,19 +218,23 @@ class SocketConnection:
         if due.is_ping_due:
             self._wire.ping()
         if due.close is CloseCode.SLOW_CONSUMER:
-            self._overflow()
+            self._part_with_slow_reader(STALLED_GRACE_S)
         elif due.close is not None:
             self.close(due.close)
 
-    def close(self, code: CloseCode) -> None:
-        """End the connection; what waits is sent if the transport takes it at once."""
+    def close(self, code: CloseCode, grace_s: float | None = None) -> None:
+        """End the connection; what waits is sent if the transport takes it at once.
+
+        Args:
+            grace_s: how long the close frame may take; without it as long as a reader may stand still.
+        """
         if self._is_closing:
             return
         self.outbox.flush()
         self._is_closing = True
         self.outbox.close()
         self._queue.clear()
-        self._wire.close(code.value, code.reason, self._parts.stall_s)
+        self._wire.close(code.value, code.reason, self._parts.stall_s if grace_s is None else grace_s)
 
     async def drain(self, reconnect_after_ms: int) -> None:
         """Answer what was asked, say goodbye, close with 4001."""
@@ -261,6 +250,9 @@ class SocketConnection:
         self.close(CloseCode.DRAINING)
 
     def _overflow(self) -> None:
+        self._part_with_slow_reader(self._parts.stall_s)
+
+    def _part_with_slow_reader(self, grace_s: float) -> None:
         if self._is_closing:
             return
         self._parts.on_slow_consumer()
@@ -271,7 +263,7 @@ class SocketConnection:
             outbox_bytes=self.outbox.size_bytes,
             stalled_seconds=round(self.deadlines.stalled_s, 1),
         )
-        self.close(CloseCode.SLOW_CONSUMER)
+        self.close(CloseCode.SLOW_CONSUMER, grace_s)
 
 
 class _SocketOrigin:

@@ -27,9 +27,10 @@ from api.protocol.timestamps import rfc3339
 from api.resources import Resources
 from api.ws.asgi_wire import AsgiWire
 from api.ws.commands import KNOWN_TYPES, CommandContext, command_adapter
-from api.ws.connection import ConnectionParts, SocketConnection
+from api.ws.connection import SocketConnection
 from api.ws.deadlines import Pace
 from api.ws.handshake import Admission, Handshake, check_way_in
+from api.ws.parts import ConnectionParts
 from api.ws.slots import ConnectionSlots
 
 FRAME_BYTES_MAX: Final = 65_536
