@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from api import log_events
 from api.domain.errors import ChatError
 from api.middleware.context import bind_user
-from api.middleware.rate_limit import HttpLimits
+from api.middleware.rate_limit import http_limits_of
 from api.resources import Resources
 from api.services.authentication import Principal
 
@@ -47,7 +47,7 @@ async def current_principal(
     except ChatError as error:
         log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.url.path)
         # Who has no good token has no budget of his own, and is stopped before the decorator counts.
-        cast(HttpLimits, request.app.state.http_limits).count_refused(request)
+        http_limits_of(request).count_refused(request)
         raise
     request.state.user_id = principal.user.id
     bind_user(principal.user.id)

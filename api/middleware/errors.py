@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import log_events
 from api.domain.errors import ChatError, ErrorCode, FieldError
+from api.middleware.rate_limit import http_limits_of
 from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
 
@@ -86,17 +87,20 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def not_valid(connection: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - the registration below says so
-        detail = "The request is not valid."
-        return problem_response(
-            connection, ChatError(ErrorCode.VALIDATION_ERROR, detail, errors=field_errors(error.errors()))
-        )
+        return not_understood(connection, "The request is not valid.", field_errors(error.errors()))
+
+    def not_understood(connection: HTTPConnection, detail: str, errors: Sequence[FieldError]) -> Response:
+        # FastAPI refuses it before the decorator counts.
+        try:
+            http_limits_of(connection).count_refused(connection)
+        except ChatError as exceeded:
+            return problem_response(connection, exceeded)
+        return problem_response(connection, ChatError(ErrorCode.VALIDATION_ERROR, detail, errors=errors))
 
     async def framework_refused(connection: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - the registration below says so
         if error.status_code == 400 and "parsing the body" in error.detail:  # noqa: PLR2004 - FastAPI's own
-            return problem_response(
-                connection, ChatError(ErrorCode.VALIDATION_ERROR, "The body cannot be read.", errors=[_UNREADABLE])
-            )
+            return not_understood(connection, "The body cannot be read.", [_UNREADABLE])
         code = _CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
         headers = dict(error.headers or {})
         return problem_response(connection, ChatError(code, error.detail, status=error.status_code, headers=headers))

@@ -7,13 +7,13 @@ so that it knows the user, and before the handler, so before any effect.
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import limits
 from limits import RateLimitItem
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from api import log_events
 from api.domain.errors import ChatError
@@ -60,8 +60,10 @@ class HttpLimits:
         limited: HandlerT = self.limiter.shared_limit(self._rule, scope=_SCOPE)(handler)
         return limited
 
-    def count_refused(self, request: Request) -> None:
-        """Count a request without a good token against its address: it never reaches the decorator.
+    def count_refused(self, request: HTTPConnection) -> None:
+        """Count a request that never reaches the decorator: one without a good token, or that cannot be understood.
+
+        It counts against the user, or the address where it is not known who asks.
 
         Raises:
             ChatError: `rate_limited`.
@@ -72,7 +74,7 @@ class HttpLimits:
             request.state.view_rate_limit = (item, key)
             raise self.refusal(request)
 
-    def refusal(self, request: Request, _exceeded: RateLimitExceeded | None = None) -> ChatError:
+    def refusal(self, request: HTTPConnection, _exceeded: RateLimitExceeded | None = None) -> ChatError:
         """Build the answer to one request too many."""
         item: RateLimitItem
         item, key = request.state.view_rate_limit
@@ -86,7 +88,12 @@ class HttpLimits:
         return rate_limited(Rule(item.amount, item.get_expiry()), wait_ms, now_s=now_s)
 
 
-def _requester(request: Request) -> str:
+def http_limits_of(connection: HTTPConnection) -> HttpLimits:
+    """Return the limits of the app that a request came to."""
+    return cast(HttpLimits, connection.app.state.http_limits)
+
+
+def _requester(request: HTTPConnection) -> str:
     user_id = getattr(request.state, "user_id", None)
     if user_id is not None:
         return f"user:{user_id}"

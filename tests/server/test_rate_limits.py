@@ -116,6 +116,43 @@ async def test_requests_are_counted_by_user_and_refused_before_any_effect(
     await limited.wait_for_log("rate_limit.exceeded", limit="rest", user_id=ada.id)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/rooms", b'{"name": 7}'),
+        ("POST", "/v1/rooms", b"{" + b",".join(b'"x%d": 1' % number for number in range(100)) + b"}"),
+        ("GET", "/v1/rooms?limit=x", b""),
+        ("GET", "/v1/rooms/x", b""),
+    ],
+)
+async def test_what_cannot_be_understood_counts_against_the_user_who_sent_it(
+    limited: ServerProcess, people: MakePerson, method: str, path: str, body: bytes
+) -> None:
+    ada, eve = await people(), await people()
+    headers = {"Content-Type": "application/json"} if body else {}
+    answers = [await ada.http.request(method, path, content=body, headers=headers) for _ in range(45)]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == sorted(statuses)
+    assert 1 <= statuses.count(429) <= 25
+    check_problem(answers[0], 422, "validation_error")
+    check_problem(answers[-1], 429, "rate_limited")
+    assert (await eve.http.get("/v1/users/me")).status_code == 200
+
+
+async def test_what_cannot_be_understood_counts_against_the_address_of_somebody_unknown(
+    limited: ServerProcess, address: dict[str, str]
+) -> None:
+    async with http_client(limited, **address) as http:
+        for body in (b"{}", b"no json"):
+            answer = await http.post("/v1/auth/signup", content=body, headers={"Content-Type": "application/json"})
+            check_problem(answer, 422, "validation_error")
+        for _ in range(38):
+            check_problem(await http.post("/v1/auth/login", data={"x": "y"}), 422, "validation_error")
+        check_problem(await http.post("/v1/auth/login", data={"x": "y"}), 429, "rate_limited")
+        refused = await http.post("/v1/auth/signup", content=b"no json", headers={"Content-Type": "application/json"})
+        check_problem(refused, 429, "rate_limited")
+
+
 async def test_health_is_never_limited(limited: ServerProcess, address: dict[str, str]) -> None:
     async with http_client(limited, **address) as http:
         for _ in range(60):
