@@ -8,13 +8,13 @@ import uuid_utils
 from fastapi import FastAPI
 from fastapi.responses import Response
 from slowapi.errors import RateLimitExceeded
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import WebSocketRoute
 
 from api import __version__
 from api.middleware.bodies import BodyLimitMiddleware
 from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
+from api.middleware.cors import CorsMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
 from api.middleware.headers import SecurityHeadersMiddleware
 from api.middleware.hosts import AllowedHostsMiddleware
@@ -60,16 +60,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = _document(app)  # type: ignore[method-assign]
     add_error_handlers(app)
     # The last one added is the first one asked.
+    app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX)
+    app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
+    app.add_middleware(UnforeseenErrorMiddleware)
+    # Around all that refuses: a page may read why.
     app.add_middleware(
-        CORSMiddleware,
+        CorsMiddleware,
         allow_origins=list(settings.allowed_origins),
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID_HEADER],
         expose_headers=EXPOSED_HEADERS,
     )
-    app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX)
-    app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
-    app.add_middleware(UnforeseenErrorMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(ContextMiddleware, new_id=_new_id)
     return app

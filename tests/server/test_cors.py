@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.fixtures import TokenOf
+from tests.support.fixtures import MakeServer, TokenOf
 from tests.support.people import http_client
 from tests.support.problems import check_problem
 from tests.support.server import ServerProcess
@@ -68,3 +68,26 @@ async def test_other_pages_are_allowed_nothing(special: ServerProcess, token_of:
 async def test_without_a_list_no_other_page_is_allowed(server: ServerProcess) -> None:
     async with http_client(server, Origin=ORIGIN) as http:
         assert "Access-Control-Allow-Origin" not in (await http.get("/healthz")).headers
+
+
+async def test_a_page_of_the_list_reads_refusals_that_no_route_made(make_server: MakeServer) -> None:
+    server = make_server(ALLOWED_ORIGINS=ORIGIN, ALLOWED_HOSTS="127.0.0.1")
+    async with http_client(server, Origin=ORIGIN) as http:
+        too_large = await http.post("/v1/auth/login", content=b" " * 70_000)
+        elsewhere = await http.get("/v1/users/me", headers={"Host": "evil.example"})
+    check_problem(too_large, 413, "too_large")
+    check_problem(elsewhere, 400, "bad_request")
+    for response in (too_large, elsewhere):
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert "x-request-id" in response.headers["Access-Control-Expose-Headers"].lower()
+
+
+async def test_a_refused_preflight_is_a_problem(special: ServerProcess) -> None:
+    async with http_client(special) as http:
+        of_others = await http.options("/v1/rooms", headers=preflight("https://evil.example", "POST"))
+        of_ours = await http.options("/v1/rooms", headers=preflight(ORIGIN, "POST", "x-unknown"))
+    for response in (of_others, of_ours):
+        check_problem(response, 400, "bad_request")
+        assert "origin" in response.headers["Vary"].lower()
+    assert "Access-Control-Allow-Origin" not in of_others.headers
+    assert of_ours.headers["Access-Control-Allow-Origin"] == ORIGIN
