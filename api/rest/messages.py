@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Strict
 
 from api.dependencies import AppResources, CurrentPrincipal
-from api.domain.errors import ErrorCode, invalid
+from api.domain.errors import ChatError, ErrorCode, FieldError, invalid
 from api.middleware.rate_limit import HttpLimits, MessageLimits
 from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, Epoch, Id, IdempotencyKey, PageLimit, Seq
 from api.protocol.frames import event_object, message_object
@@ -25,7 +25,7 @@ class NewMessage(RequestBody):
 class ReadMark(RequestBody):
     """The `seq` up to which everything is read."""
 
-    seq: Seq
+    seq: Annotated[Seq, Strict()]
 
 
 class MessageQuery(RequestBody):
@@ -198,4 +198,9 @@ async def mark_read(
     resources: AppResources,
     principal: CurrentPrincipal,
 ) -> None:
-    await resources.messages.mark_read(principal.user, room_id, body.seq, None)
+    try:
+        await resources.messages.mark_read(principal.user, room_id, body.seq, None)
+    except ChatError as error:
+        # The service names the field as a socket's frame has it; here it stands in the body.
+        error.errors = [FieldError(loc=["body", *e["loc"]], msg=e["msg"], type=e["type"]) for e in error.errors]
+        raise

@@ -132,3 +132,19 @@ async def test_a_mark_of_a_stranger_reaches_nobody(person: MakePerson, make_room
     assert error["code"] == "forbidden"
     refused(await bob.http.put(f"/v1/rooms/{room['id']}/read", json={"seq": 1}), "forbidden")
     assert await of_room(listener, room) == []
+
+
+@PUT
+@MARK
+async def test_a_mark_is_an_integer_and_its_refusal_says_where_it_stands(
+    person: MakePerson, make_room: MakeRoom
+) -> None:
+    ada = await person()
+    room = await make_room(ada)
+    socket = await ada.connect()
+    for seq in ("1", True, 1.0, 10**6):
+        answer = await ada.http.put(f"/v1/rooms/{room['id']}/read", json={"seq": seq})
+        problem = refused(answer, "validation_error")
+        assert [one["loc"] for one in problem["errors"]] == [["body", "seq"]], seq
+        frame = await socket.error("read.mark", room_id=room["id"], seq=seq)
+        assert [one["loc"] for one in frame["errors"]] == [["seq"]], seq
