@@ -58,7 +58,7 @@ CODES: Final = (
     " username_taken room_name_taken too_many_rooms last_owner idempotency_conflict resync_required too_large"
     " validation_error rate_limited connection_limit unavailable draining invalid_frame unknown_type"
 )
-# internal_error and 4000 need a fault of the program; unit tests put one in.
+# internal_error and 4000 need a fault of the program: tests/unit put one in (middleware/test_errors, ws/test_endpoint).
 CLOSES: Final = [f"close {code}" for code in (4001, 4002, 4003, 4004, 4005, 4500, 4501, 4502, 1002, 1007, 1009)]
 ALSO: Final = {"slow_consumer", "too_many_errors"}  # words that close codes have as their reason
 

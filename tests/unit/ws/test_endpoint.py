@@ -1,0 +1,56 @@
+"""A socket whose way into the stream fails: it is closed, and neither hangs nor counts as open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from structlog.testing import capture_logs
+
+from api.app import create_app
+from api.broadcast.manager import BroadcastManager
+from api.cli.database import migrate_database
+from api.domain.errors import ChatError, ErrorCode
+from config.settings import Settings
+from tests.support.accounts import PASSWORD
+
+SECRET: Final = "a secret of the database"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    settings = Settings.load(None, data_dir=tmp_path, rate_limits_enabled=False, max_connections_per_user=1)
+    migrate_database(settings)
+    with TestClient(create_app(settings)) as opened:
+        yield opened
+
+
+def headers_of_ada(client: TestClient) -> dict[str, str]:
+    account = {"username": "ada", "password": PASSWORD}
+    assert client.post("/v1/auth/signup", json=account).status_code == 201
+    return {"Authorization": f"Bearer {client.post('/v1/auth/login', data=account).json()['access_token']}"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "logged"),
+    [(RuntimeError(SECRET), ["connect"]), (ChatError(ErrorCode.UNAVAILABLE, "The database is busy."), [])],
+)
+def test_a_join_that_fails_closes_the_connection_with_4000(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, failure: Exception, logged: list[str]
+) -> None:
+    """Whatever it is that failed; only what nobody foresaw is a line in the log."""
+
+    async def fail(*_args: object, **_options: object) -> None:
+        raise failure
+
+    headers = headers_of_ada(client)
+    with monkeypatch.context() as patched, capture_logs() as lines:
+        patched.setattr(BroadcastManager, "join", fail)
+        with client.websocket_connect("/v1/ws", headers=headers) as socket, pytest.raises(WebSocketDisconnect) as lost:
+            socket.receive_text()
+    assert (lost.value.code, lost.value.reason) == (4000, "internal_error")
+    assert [line["type"] for line in lines if line["event"] == "command.failed"] == logged
+    with client.websocket_connect("/v1/ws", headers=headers) as socket:
+        assert socket.receive_json()["type"] == "welcome"
