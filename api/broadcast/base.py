@@ -84,7 +84,10 @@ class Broker(Protocol):
         ...
 
     async def unsubscribe(self, room_id: str, on_hint: OnHint) -> None:
-        """Stop hearing the room's hints."""
+        """Take one `subscribe` back; with none left, the room's hints are not heard any more.
+
+        It may run beside a `subscribe` of the same room, which must not be lost by it.
+        """
         ...
 
     def publish(self, room_id: str, hint: Hint, sender: OnHint) -> None:
