@@ -62,7 +62,7 @@ class Messages:
         self._manager.expect(append.message_id, origin)
         try:
             self._store.submit(append)
-        except ChatError:
+        except Exception:
             self._manager.forget(append.message_id)
             raise
 

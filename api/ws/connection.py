@@ -124,7 +124,7 @@ class SocketConnection:
         self._owe(1, origin.owed_bytes)
         try:
             command.start(self, self._parts.context, origin)
-        except ChatError:
+        except Exception:
             self._owe(-1, -origin.owed_bytes)
             raise
 
