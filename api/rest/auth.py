@@ -12,9 +12,10 @@ from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import DisplayName, Id, Password, Username
 from api.protocol.frames import user_object
+from api.protocol.objects import Timestamp, User
 from api.protocol.timestamps import rfc3339
 from api.rest.json_route import JsonRoute
-from api.rest.schemas import RequestBody, Timestamp, User, problems
+from api.rest.schemas import RequestBody, problems
 from api.services import sessions
 from api.services.authentication import Principal
 

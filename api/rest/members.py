@@ -11,9 +11,10 @@ from api.domain.models import Role
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import Id, Note
 from api.protocol.frames import ban_object, member_object
+from api.protocol.objects import Ban, Member
 from api.rest.json_route import JsonRoute
 from api.rest.pages import Page, page_of
-from api.rest.schemas import Ban, Member, RequestBody, problems
+from api.rest.schemas import RequestBody, problems
 
 _IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
 

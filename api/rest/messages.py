@@ -3,15 +3,17 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Strict
+from pydantic import BaseModel, Strict
 
 from api.dependencies import AppResources, CurrentPrincipal
 from api.domain.errors import ChatError, ErrorCode, FieldError, invalid
 from api.middleware.rate_limit import HttpLimits, MessageLimits
+from api.protocol.events import EventPage
 from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, Epoch, Id, IdempotencyKey, PageLimit, Seq
 from api.protocol.frames import event_object, message_object
+from api.protocol.objects import Message
 from api.rest.json_route import JsonRoute
-from api.rest.schemas import Message, RequestBody, Timestamp, UserRef, problems
+from api.rest.schemas import RequestBody, problems
 
 _IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
 
@@ -49,27 +51,6 @@ class EventQuery(RequestBody):
     after_seq: Seq = 0
     epoch: Epoch | None = None
     limit: PageLimit = PAGE_LIMIT_DEFAULT
-
-
-class Event(BaseModel):
-    """One entry of a room's log; which of the further fields there are depends on the type."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    room_id: Id
-    seq: int
-    at: Timestamp
-    actor: UserRef | None
-
-
-class EventPage(BaseModel):
-    """Events with the oldest first, and how long the log was when they were read."""
-
-    items: list[Event]
-    last_seq: int
-    epoch: str
-    has_more: bool
 
 
 def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter:

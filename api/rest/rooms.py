@@ -11,9 +11,10 @@ from api.domain.models import Visibility
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import Id, Note, RoomName
 from api.protocol.frames import room_object
+from api.protocol.objects import Room
 from api.rest.json_route import JsonRoute
 from api.rest.pages import PageQuery, page_of
-from api.rest.schemas import RequestBody, Room, problems
+from api.rest.schemas import RequestBody, problems
 
 
 class RoomQuery(PageQuery):

@@ -1,57 +1,24 @@
-"""What REST bodies look like: the shared models and the fields that several routes take.
+"""What REST bodies have in common: how requests are read, and how refusals are documented.
 
-Handlers answer with the objects of `api.protocol.frames`; these models document them in OpenAPI, and hold them to it.
+Handlers answer with what `api.protocol.frames` writes; the models of `api.protocol.objects` document it in OpenAPI.
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from api.domain.errors import ErrorCode
-from api.protocol.fields import Id
+from api.protocol.objects import FieldProblem, leave_out
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS
-
-Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class RequestBody(BaseModel):
     """A request's fields: one that is not listed is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class User(BaseModel):
-    """An account as everyone may see it."""
-
-    id: Id
-    username: str
-    display_name: str
-    role: Literal["user", "admin"]
-    created_at: Timestamp
-
-
-class UserRef(BaseModel):
-    """A user as others see them in events and messages, named as they are now."""
-
-    id: Id
-    username: str
-    display_name: str
-
-
-def _may_be_absent(schema: dict[str, Any]) -> None:
-    # It is left out, never null.
-    del schema["default"]
-
-
-class FieldProblem(BaseModel):
-    """One refused field: where it stands, why in words, and why in a word."""
-
-    loc: list[str | int]
-    msg: str
-    type: str
 
 
 class Problem(BaseModel):
@@ -64,8 +31,8 @@ class Problem(BaseModel):
     code: ErrorCode
     request_id: str
     retryable: bool
-    retry_after_ms: int | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_may_be_absent)
-    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_may_be_absent)
+    retry_after_ms: int | SkipJsonSchema[None] = Field(default=None, json_schema_extra=leave_out)
+    errors: list[FieldProblem] | SkipJsonSchema[None] = Field(default=None, json_schema_extra=leave_out)
 
 
 _ALWAYS = (ErrorCode.VALIDATION_ERROR, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL_ERROR, ErrorCode.UNAVAILABLE)
@@ -108,58 +75,3 @@ def add_problem_schema(document: dict[str, Any]) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(schema.pop("$defs", {}))
     schemas["Problem"] = schema
-
-
-class RoomMembership(BaseModel):
-    """What the user who asks is in the room; `unread_count` stops at 100."""
-
-    role: Literal["owner", "moderator", "member"]
-    read_seq: int
-    unread_count: int
-    joined_at: Timestamp
-
-
-class Room(BaseModel):
-    """A room; `me` is null for who is no member."""
-
-    id: Id
-    name: str
-    topic: str
-    visibility: Literal["public", "private"]
-    epoch: str
-    last_seq: int
-    member_count: int
-    created_at: Timestamp
-    me: RoomMembership | None
-
-
-class Member(BaseModel):
-    """One user's place in one room."""
-
-    user: UserRef
-    role: Literal["owner", "moderator", "member"]
-    joined_at: Timestamp
-
-
-class Ban(BaseModel):
-    """Who may not join a room, why, and who said so."""
-
-    user: UserRef
-    reason: str
-    actor: UserRef | None
-    created_at: Timestamp
-
-
-class Message(BaseModel):
-    """A message as it is now; of two copies the one with the higher `revision` holds."""
-
-    id: Id
-    room_id: Id
-    seq: int
-    revision: int
-    author: UserRef
-    body: str
-    idempotency_key: str | None
-    created_at: Timestamp
-    edited_at: Timestamp | None
-    deleted_at: Timestamp | None

@@ -10,8 +10,9 @@ from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.fields import DisplayName, Id, Password
 from api.protocol.frames import user_object
+from api.protocol.objects import User
 from api.rest.json_route import JsonRoute
-from api.rest.schemas import RequestBody, User, problems
+from api.rest.schemas import RequestBody, problems
 
 
 class ProfileChange(RequestBody):
