@@ -1,0 +1,20 @@
+"""The sabotages of all topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from tests.sabotage import accounts, frames, rooms, tokens, transport
+from tests.sabotage.sabotage import Topic
+
+TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
+    {
+        "transport": transport.TOPIC,
+        "tokens": tokens.TOPIC,
+        "accounts": accounts.TOPIC,
+        "rooms": rooms.TOPIC,
+        "frames": frames.TOPIC,
+    }
+)
