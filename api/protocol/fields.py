@@ -19,6 +19,7 @@ from api.domain.text import (
     clean_room_name,
     clean_username,
 )
+from api.protocol import examples
 
 SEQ_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259 §6)."""
@@ -37,17 +38,40 @@ def canonical_id(text: str) -> str:
     return lowered
 
 
-def _text(shortest: int, longest: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "minLength": shortest, "maxLength": longest})
+# What `api.domain.text` refuses, for readers of the schema: controls, and the marks that reorder text on screen. No
+# surrogates: no UTF-8 has them, and not every reader's patterns can.
+_REFUSED_LINE = r"\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069"
+_REFUSED_BODY = _REFUSED_LINE.replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f")
+_ANY_BUT_NUL = r"^[^\u0000]*$"
 
 
-Id = Annotated[str, AfterValidator(canonical_id), WithJsonSchema({"type": "string", "format": "uuid"})]
-Username = Annotated[str, AfterValidator(clean_username), _text(*USERNAME_CHARS)]
-DisplayName = Annotated[str, AfterValidator(clean_display_name), _text(*DISPLAY_NAME_CHARS)]
-Password = Annotated[str, AfterValidator(check_password), Field(repr=False), _text(1, PASSWORD_CHARS_MAX)]
-RoomName = Annotated[str, AfterValidator(clean_room_name), _text(*ROOM_NAME_CHARS)]
-Note = Annotated[str, AfterValidator(clean_note), _text(*NOTE_CHARS)]
-Body = Annotated[str, AfterValidator(clean_body), _text(*BODY_CHARS)]
+def _text(chars: tuple[int, int], pattern: str) -> WithJsonSchema:
+    shortest, longest = chars
+    return WithJsonSchema({"type": "string", "minLength": shortest, "maxLength": longest, "pattern": pattern})
+
+
+def _not_blank(refused: str) -> str:
+    return rf"^[^{refused}]*[^\s{refused}][^{refused}]*$"
+
+
+Id = Annotated[
+    str,
+    AfterValidator(canonical_id),
+    WithJsonSchema({"type": "string", "format": "uuid", "examples": [examples.ROOM_ID]}),
+]
+Username = Annotated[str, AfterValidator(clean_username), _text(USERNAME_CHARS, r"^[a-zA-Z0-9_.-]+$")]
+DisplayName = Annotated[str, AfterValidator(clean_display_name), _text(DISPLAY_NAME_CHARS, _not_blank(_REFUSED_LINE))]
+Password = Annotated[
+    str,
+    AfterValidator(check_password),
+    Field(repr=False),
+    _text((0, PASSWORD_CHARS_MAX), _ANY_BUT_NUL),
+]
+# How long it has to be, and which ones are too common, is for `PasswordPolicy` to say; 8 is the least of any server.
+NewPassword = Annotated[Password, _text((8, PASSWORD_CHARS_MAX), _ANY_BUT_NUL)]
+RoomName = Annotated[str, AfterValidator(clean_room_name), _text(ROOM_NAME_CHARS, _not_blank(_REFUSED_LINE))]
+Note = Annotated[str, AfterValidator(clean_note), _text(NOTE_CHARS, rf"^[^{_REFUSED_LINE}]*$")]
+Body = Annotated[str, AfterValidator(clean_body), _text(BODY_CHARS, _not_blank(_REFUSED_BODY))]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
 Seq = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[str, Field(min_length=1, max_length=64)]

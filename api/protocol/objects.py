@@ -7,9 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from api.protocol import examples
+from api.protocol.examples import example
 from api.protocol.fields import Id
 
-Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Timestamp = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-22T05:12:00.123Z"]})
+]
 RoomRole = Literal["owner", "moderator", "member"]
 
 
@@ -21,6 +25,8 @@ def leave_out(schema: dict[str, Any]) -> None:
 class User(BaseModel):
     """An account as everyone may see it."""
 
+    model_config = example({**examples.ADA, "role": "user", "created_at": "2026-11-20T08:30:00.000Z"})
+
     id: Id
     username: str
     display_name: str
@@ -31,6 +37,8 @@ class User(BaseModel):
 class UserRef(BaseModel):
     """A user as others see them in events and messages, named as they are now."""
 
+    model_config = example(examples.ADA)
+
     id: Id
     username: str
     display_name: str
@@ -38,6 +46,8 @@ class UserRef(BaseModel):
 
 class RoomInfo(BaseModel):
     """A room as events carry it: as it became by the event."""
+
+    model_config = example(examples.TEA)
 
     id: Id
     name: str
@@ -48,6 +58,10 @@ class RoomInfo(BaseModel):
 class RoomMembership(BaseModel):
     """What the user who asks is in the room."""
 
+    model_config = example(
+        {"role": "owner", "read_seq": 16, "unread_count": 1, "joined_at": "2026-11-22T05:00:00.000Z"}
+    )
+
     role: RoomRole
     read_seq: int = Field(description="Everything up to this `seq` is read.")
     unread_count: int = Field(description="Others' undeleted messages above `read_seq`; stops at 100.")
@@ -56,6 +70,17 @@ class RoomMembership(BaseModel):
 
 class Room(BaseModel):
     """A room; `me` is null for who is no member."""
+
+    model_config = example(
+        {
+            **examples.TEA,
+            "epoch": examples.EPOCH,
+            "last_seq": 17,
+            "member_count": 2,
+            "created_at": "2026-11-22T05:00:00.000Z",
+            "me": {"role": "owner", "read_seq": 16, "unread_count": 1, "joined_at": "2026-11-22T05:00:00.000Z"},
+        }
+    )
 
     id: Id
     name: str
@@ -71,6 +96,8 @@ class Room(BaseModel):
 class Member(BaseModel):
     """One user's place in one room."""
 
+    model_config = example({"user": examples.BOB, "role": "member", "joined_at": "2026-11-22T05:01:00.000Z"})
+
     user: UserRef
     role: RoomRole
     joined_at: Timestamp
@@ -78,6 +105,15 @@ class Member(BaseModel):
 
 class Ban(BaseModel):
     """Who may not join a room, why, and who said so."""
+
+    model_config = example(
+        {
+            "user": examples.BOB,
+            "reason": "Drank all the tea",
+            "actor": examples.ADA,
+            "created_at": "2026-11-22T06:00:00.000Z",
+        }
+    )
 
     user: UserRef
     reason: str
@@ -87,6 +123,8 @@ class Ban(BaseModel):
 
 class Message(BaseModel):
     """A message as it is now; of two copies the one with the higher `revision` holds."""
+
+    model_config = example(examples.MESSAGE)
 
     id: Id
     room_id: Id
@@ -102,6 +140,10 @@ class Message(BaseModel):
 
 class FieldProblem(BaseModel):
     """One refused field: where it stands, why in words, and why in a word; never what was sent."""
+
+    model_config = example(
+        {"loc": ["body", "username"], "msg": "Value error, must have at least 3 characters", "type": "value_error"}
+    )
 
     loc: list[str | int]
     msg: str

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from api.dependencies import AppResources, ClientAddress, CurrentPrincipal
 from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
-from api.protocol.fields import DisplayName, Id, Password, Username
+from api.protocol.fields import DisplayName, Id, NewPassword, Password, Username
 from api.protocol.frames import user_object
 from api.protocol.objects import Timestamp, User
 from api.protocol.timestamps import rfc3339
@@ -27,7 +27,7 @@ class SignUp(RequestBody):
     """A new account; without a display name the username is shown."""
 
     username: Username
-    password: Password
+    password: NewPassword
     display_name: DisplayName | None = None
 
 
@@ -52,7 +52,7 @@ class PasswordChange(RequestBody):
     """The password as it is, and as it shall be."""
 
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class TokenPair(BaseModel):

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.protocol.fields import Epoch, Id, IdempotencyKey, PageLimit, Seq
+from api.protocol.fields import (
+    Body,
+    DisplayName,
+    Epoch,
+    Id,
+    IdempotencyKey,
+    Note,
+    PageLimit,
+    Password,
+    RoomName,
+    Seq,
+    Username,
+)
 
 ID = "01980000-0000-7000-8000-00000000beef"
 
@@ -63,3 +76,15 @@ def test_a_limit_is_1_to_200(value: int, refused: bool) -> None:  # noqa: FBT001
 @pytest.mark.parametrize(("value", "refused"), [("e", False), ("", True), ("x" * 65, True)])
 def test_an_epoch_is_a_short_word(value: str, refused: bool) -> None:  # noqa: FBT001
     assert is_refused(Epoch, value) is refused
+
+
+@pytest.mark.filterwarnings("ignore:The 'repr' attribute")
+@pytest.mark.parametrize("field", [Username, DisplayName, Password, RoomName, Note, Body, Id, IdempotencyKey])
+def test_the_schema_of_a_text_says_what_is_refused(field: Any) -> None:  # noqa: ANN401 - whatever the field is
+    """For text without white space at its ends, which is trimmed, and without U+FEFF, which only JavaScript trims."""
+    by_schema = jsonschema_rs.validator_for(TypeAdapter(field).json_schema(), validate_formats=True)
+    marks = [0, *range(0x2000, 0x2070), 0x3000, 0xE000, 0xFFFD, 0x1F375, 0x10FFFF, *range(1, 0x180)]
+    words = [f"abc{chr(mark)}def" for mark in marks] + [ID, "ada", "", "  ", "\u2003", "x" * 32]
+    words += ["a" * length for length in (1, 2, 3, 32, 33, 64, 65, 256, 257, 4_000, 4_001)]
+    disagreed = [word for word in words if is_refused(field, word) is by_schema.is_valid(word)]
+    assert disagreed == []
