@@ -11,8 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.domain.errors import ChatError, ErrorCode, FieldError
 from api.middleware.errors import FIELDS_MAX, field_errors, too_many_fields
-
-COMMAND_ID_CHARS_MAX = 64
+from api.protocol.fields import COMMAND_ID_CHARS_MAX
 
 _TYPE_IS_MISSING = FieldError(loc=["type"], msg="Field required", type="missing")
 _TYPE_IS_NO_STRING = FieldError(loc=["type"], msg="Input should be a valid string", type="string_type")

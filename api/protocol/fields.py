@@ -27,6 +27,8 @@ SEQ_MAX = 2**53 - 1
 PAGE_LIMIT_MAX = 200
 PAGE_LIMIT_DEFAULT = 50
 
+COMMAND_ID_CHARS_MAX = 64
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -73,6 +75,7 @@ RoomName = Annotated[str, AfterValidator(clean_room_name), _text(ROOM_NAME_CHARS
 Note = Annotated[str, AfterValidator(clean_note), _text(NOTE_CHARS, rf"^[^{_REFUSED_LINE}]*$")]
 Body = Annotated[str, AfterValidator(clean_body), _text(BODY_CHARS, _not_blank(_REFUSED_BODY))]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
+CommandId = Annotated[str, Field(min_length=1, max_length=COMMAND_ID_CHARS_MAX)]
 Seq = Annotated[int, Field(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[str, Field(min_length=1, max_length=64)]
 PageLimit = Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)]

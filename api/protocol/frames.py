@@ -1,5 +1,6 @@
 """Objects of the wire, as REST bodies and frames show them, from domain objects."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from api.domain.errors import ChatError
@@ -10,6 +11,9 @@ from api.protocol.problems import SPECS
 from api.protocol.timestamps import rfc3339, rfc3339_or_none
 
 Json = dict[str, Any]
+
+CLIENT_FRAME_BYTES_MAX = 64 * 1024
+SERVER_FRAME_BYTES_MAX = 1024 * 1024
 
 
 def user_ref(user: UserRef) -> Json:
@@ -133,6 +137,30 @@ def error(command_id: str | None, refused: ChatError) -> bytes:
     if refused.errors:
         frame["errors"] = list(refused.errors)
     return encode(frame)
+
+
+def welcome(  # noqa: PLR0917 - one field of the frame each
+    connection_id: str,
+    user: User,
+    now_ms: int,
+    heartbeat_ms: int,
+    token_expires_at_ms: int,
+    limits: Json,
+    rooms: Iterable[Room],
+) -> bytes:
+    """Encode the first push: the connection is live; `limits` are what the server takes from a client."""
+    return encode(
+        {
+            "type": "welcome",
+            "connection_id": connection_id,
+            "user": user_object(user),
+            "server_time": rfc3339(now_ms),
+            "heartbeat_ms": heartbeat_ms,
+            "token_expires_at": rfc3339(token_expires_at_ms),
+            "limits": limits,
+            "rooms": [room_object(room) for room in rooms],
+        }
+    )
 
 
 def room_joined(room: Room) -> bytes:

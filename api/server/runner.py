@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, cast
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
+from api.protocol.frames import CLIENT_FRAME_BYTES_MAX
 from api.server.http import ChatHttpProtocol
 from api.server.websocket import ChatWebSocketProtocol
 
@@ -20,7 +21,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
-MAX_CLIENT_FRAME_BYTES: Final = 64 * 1024
 # Longer than the idle time of the usual proxies (60 s): the side that sends requests has to be the one that hangs up.
 KEEP_ALIVE_S: Final = 65
 # After the drain: what requests and lingering sockets get to finish.
@@ -92,7 +92,7 @@ def server_config(
         loop="uvloop",
         http=ChatHttpProtocol,
         ws=ws,
-        ws_max_size=MAX_CLIENT_FRAME_BYTES,
+        ws_max_size=CLIENT_FRAME_BYTES_MAX,
         ws_ping_interval=None if ws is ChatWebSocketProtocol else heartbeat_s,
         ws_per_message_deflate=False,
         lifespan="on",

@@ -9,9 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from api.broadcast.base import Connection, Origin
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.rate_limit import Bucket
-from api.middleware.validation import COMMAND_ID_CHARS_MAX
 from api.protocol import frames
-from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, Epoch, Id, IdempotencyKey, PageLimit, Seq
+from api.protocol.answers import (
+    ChangedMessage,
+    HistoryPage,
+    Nothing,
+    ReadState,
+    SentMessage,
+    ServerTime,
+    TokenExpiry,
+)
+from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, CommandId, Epoch, Id, IdempotencyKey, PageLimit, Seq
 from api.protocol.timestamps import rfc3339
 from api.services.authentication import Authenticator
 from api.services.messages import Messages
@@ -34,13 +42,23 @@ class CommandContext:
     clock_ms: Callable[[], int]
 
 
+_ALWAYS = (ErrorCode.VALIDATION_ERROR, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL_ERROR)
+_IN_ROOM = (*_ALWAYS, ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED, ErrorCode.UNAVAILABLE)
+
+
 class BaseCommand(BaseModel):
-    """What every command has; a field that is not listed is refused."""
+    """What every command has; a field that is not listed is refused.
+
+    `result` documents `ack.result`, and `errors` the codes of the `error` that may come instead.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     bucket: ClassVar[Bucket] = "commands"
-    id: Annotated[str, Field(min_length=1, max_length=COMMAND_ID_CHARS_MAX)]
+    result: ClassVar[type[BaseModel]]
+    errors: ClassVar[tuple[ErrorCode, ...]] = _IN_ROOM
+    type: str
+    id: CommandId = Field(description="Chosen by the client; the answer has it too.")
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
         """Carry the command out; return `ack.result`, or raise the ChatError of its `error`."""
@@ -48,16 +66,24 @@ class BaseCommand(BaseModel):
 
 
 class SendMessage(BaseCommand):
-    """Send a message; its `ack` takes the place of the event, so it is started, not awaited."""
+    """Send a message.
+
+    The `ack` with `duplicate: false` comes in the place of the event `message.created`, in the order of `seq`; the
+    sender's other connections get the event. Messages of one connection take their `seq` in the order sent.
+    """
 
     bucket: ClassVar[Bucket] = "messages"
+    result: ClassVar[type[BaseModel]] = SentMessage
+    errors: ClassVar[tuple[ErrorCode, ...]] = (*_IN_ROOM, ErrorCode.IDEMPOTENCY_CONFLICT)
     type: Literal["message.send"]
     room_id: Id
     body: Body
-    idempotency_key: IdempotencyKey | None = None
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="Of the user's own making, one for each message: sent again, it makes no second one."
+    )
 
     def start(self, caller: Caller, context: CommandContext, origin: Origin) -> None:
-        """Queue the message; the origin answers.
+        """Queue the message; the origin answers, so this is not awaited.
 
         Raises:
             ChatError: `unavailable`; the origin does not answer.
@@ -66,9 +92,10 @@ class SendMessage(BaseCommand):
 
 
 class EditMessage(BaseCommand):
-    """Give one's own message another body."""
+    """Give one's own message another body. The same body again succeeds and makes no event."""
 
     bucket: ClassVar[Bucket] = "messages"
+    result: ClassVar[type[BaseModel]] = ChangedMessage
     type: Literal["message.edit"]
     message_id: Id
     body: Body
@@ -80,9 +107,10 @@ class EditMessage(BaseCommand):
 
 
 class DeleteMessage(BaseCommand):
-    """Scrub a message's text."""
+    """Scrub a message's text: one's own, or as owner or moderator anybody's. Again, it succeeds and makes no event."""
 
     bucket: ClassVar[Bucket] = "messages"
+    result: ClassVar[type[BaseModel]] = ChangedMessage
     type: Literal["message.delete"]
     message_id: Id
 
@@ -93,13 +121,18 @@ class DeleteMessage(BaseCommand):
 
 
 class GetHistory(BaseCommand):
-    """Read a room's log above a place in it."""
+    """Read a room's log above a place in it, with messages as they are now.
+
+    A page may be shorter than `limit`: it ends once its items reach 256 KiB of JSON.
+    """
 
     bucket: ClassVar[Bucket] = "history"
+    result: ClassVar[type[BaseModel]] = HistoryPage
+    errors: ClassVar[tuple[ErrorCode, ...]] = (*_IN_ROOM, ErrorCode.RESYNC_REQUIRED)
     type: Literal["history.get"]
     room_id: Id
-    after_seq: Seq
-    epoch: Epoch | None = None
+    after_seq: Seq = Field(description="The last `seq` that one has; 0 for all.")
+    epoch: Epoch | None = Field(default=None, description="That of one's copy; another is answered `resync_required`.")
     limit: PageLimit = PAGE_LIMIT_DEFAULT
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
@@ -117,8 +150,9 @@ class GetHistory(BaseCommand):
 
 
 class MarkRead(BaseCommand):
-    """Say how far one has read a room."""
+    """Say how far one has read a room. The mark only goes up; sending does not move it."""
 
+    result: ClassVar[type[BaseModel]] = ReadState
     type: Literal["read.mark"]
     room_id: Id
     seq: Seq
@@ -130,8 +164,9 @@ class MarkRead(BaseCommand):
 
 
 class SetTyping(BaseCommand):
-    """Show the others that one writes, or no more."""
+    """Show the others that one writes, or no more. In rooms of more than 100 members nobody sees it."""
 
+    result: ClassVar[type[BaseModel]] = Nothing
     type: Literal["typing.set"]
     room_id: Id
     typing: bool
@@ -143,8 +178,17 @@ class SetTyping(BaseCommand):
 
 
 class RefreshToken(BaseCommand):
-    """Live on with a newer access token of the same session."""
+    """Live on with a newer access token of the same user and session."""
 
+    result: ClassVar[type[BaseModel]] = TokenExpiry
+    errors: ClassVar[tuple[ErrorCode, ...]] = (
+        *_ALWAYS,
+        ErrorCode.INVALID_TOKEN,
+        ErrorCode.TOKEN_EXPIRED,
+        ErrorCode.SESSION_REVOKED,
+        ErrorCode.ACCOUNT_SUSPENDED,
+        ErrorCode.UNAVAILABLE,
+    )
     type: Literal["token.refresh"]
     access_token: Annotated[str, Field(repr=False, min_length=1)]
 
@@ -160,6 +204,8 @@ class RefreshToken(BaseCommand):
 class Ping(BaseCommand):
     """Ask whether the server is there."""
 
+    result: ClassVar[type[BaseModel]] = ServerTime
+    errors: ClassVar[tuple[ErrorCode, ...]] = _ALWAYS
     type: Literal["ping"]
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:  # noqa: ARG002 - as every command

@@ -21,9 +21,7 @@ from api.middleware.context import bind_connection
 from api.middleware.rate_limit import HandshakeLimits, MessageLimits
 from api.middleware.validation import parse_command
 from api.protocol import frames
-from api.protocol.codec import encode
 from api.protocol.problems import SPECS, CloseCode
-from api.protocol.timestamps import rfc3339
 from api.resources import Resources
 from api.ws.asgi_wire import AsgiWire
 from api.ws.commands import KNOWN_TYPES, CommandContext, command_adapter
@@ -33,7 +31,6 @@ from api.ws.handshake import Admission, Handshake, check_way_in
 from api.ws.parts import ConnectionParts
 from api.ws.slots import ConnectionSlots
 
-FRAME_BYTES_MAX: Final = 65_536
 JOIN_TIMEOUT_S: Final = 30.0
 
 _CLOSE_CODES = {
@@ -198,21 +195,18 @@ class SocketEndpoint:
 
     def _welcome(self, connection: SocketConnection, resources: Resources, rooms: Sequence[Room]) -> bytes:
         limit = self._message_limits.messages
-        return encode(
-            {
-                "type": "welcome",
-                "connection_id": connection.id,
-                "user": frames.user_object(connection.user),
-                "server_time": rfc3339(resources.clock_ms()),
-                "heartbeat_ms": round(self._settings.pace.heartbeat_s * 1000),
-                "token_expires_at": rfc3339(connection.deadlines.expires_at_ms),
-                "limits": {
-                    "frame_bytes": FRAME_BYTES_MAX,
-                    "body_chars": BODY_CHARS[1],
-                    "messages": None if limit is None else {"count": limit.count, "window_seconds": limit.period_s},
-                },
-                "rooms": [frames.room_object(room) for room in rooms],
-            }
+        return frames.welcome(
+            connection.id,
+            connection.user,
+            now_ms=resources.clock_ms(),
+            heartbeat_ms=round(self._settings.pace.heartbeat_s * 1000),
+            token_expires_at_ms=connection.deadlines.expires_at_ms,
+            limits={
+                "frame_bytes": frames.CLIENT_FRAME_BYTES_MAX,
+                "body_chars": BODY_CHARS[1],
+                "messages": None if limit is None else {"count": limit.count, "window_seconds": limit.period_s},
+            },
+            rooms=rooms,
         )
 
     def _parts(self, resources: Resources) -> ConnectionParts:

@@ -52,7 +52,7 @@ def test_what_may_succeed_later_is_retryable_and_nothing_else() -> None:
 
 
 def test_close_codes_give_their_word_as_reason() -> None:
-    assert {code.value: code.reason for code in CloseCode if code is not CloseCode.NORMAL} == CLOSE_CODES
+    assert {code.value: code.reason for code in CloseCode} == CLOSE_CODES
     assert all(len(code.reason.encode()) <= 123 for code in CloseCode), "RFC 6455 §5.5"
 
 
