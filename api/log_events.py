@@ -252,6 +252,13 @@ DISPATCHER_REFILLED: Final = _info(
     "A hint was missing; the events were read from the database, and nobody missed any.",
     "Now and then: nothing. All the time: the bus between the nodes is unwell.",
 )
+LOG_LINES_DROPPED: Final = _event(
+    "log.lines_dropped",
+    "warning",
+    "lines",
+    "The reader of this log stood still until 1 MiB waited for it: in this place so many `lines` are missing.",
+    "Look at whatever reads the log: a full disk, a terminal that is stopped, a collector that hangs.",
+)
 SERVER_LOG: Final = _info(
     "server.log",
     "logger message exception",

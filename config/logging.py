@@ -4,20 +4,20 @@ structlog's events (`api.log_events`) and the lines of the standard library's lo
 `server.log`) pass through the same steps, so an operator's tools see one form. `config.log_lines` renders them.
 """
 
-import contextlib
+import atexit
 import logging
-import os
 import sys
-import threading
 from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from config import log_lines
+from config.log_output import LineQueue, LineWriter
 
 LogFormat = Literal["auto", "json", "console"]
 STDLIB_EVENT: Final = "server.log"
+DROPPED_EVENT: Final = "log.lines_dropped"
 
 # Their lines repeat ours, or hold what no log may hold (the values of SQL parameters, at debug and info).
 _LEAST_LEVELS: Final = {
@@ -54,6 +54,8 @@ def configure_logging(
 ) -> None:
     """Set up structlog and the standard library's logging for this process; a later call replaces an earlier one.
 
+    Each line is written before the call that logs it returns; see `queue_log_lines`.
+
     Args:
         level: debug, info, warning or error; libraries are never asked for less than info.
         log_format: auto is console when the stream is a terminal, else json.
@@ -82,31 +84,26 @@ def configure_logging(
     _take_over_stdlib(max(number, logging.INFO))
 
 
-class LineWriter:
-    """Write whole lines; a reader that went away or a full disk never becomes an error of the program."""
+def queue_log_lines(output: TextIO | None = None) -> LineQueue:
+    """Let nobody wait for whoever reads the log: from now on a thread writes the lines, in the form configured before.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
+    What is queued at the interpreter's exit is written first, within `log_output.CLOSE_S`.
 
-    def msg(self, line: str) -> None:
-        with self._lock:
-            try:
-                self._stream.write(line + "\n")
-                self._stream.flush()
-            except BrokenPipeError:
-                self._discard_rest()
-            except (OSError, ValueError):  # ValueError: the stream is closed
-                pass
+    Args:
+        output: a file; standard output by default.
+    """
+    descriptor = (sys.stdout if output is None else output).fileno()
+    queue = LineQueue(descriptor, tell_dropped=_dropped_line)
+    structlog.configure(logger_factory=lambda *_: queue)
+    atexit.register(queue.close)
+    return queue
 
-    debug = info = warning = error = critical = exception = log = msg
 
-    def _discard_rest(self) -> None:
-        """Point the stream at nothing, or the flush at the interpreter's exit turns the exit code into 120."""
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+def _dropped_line(lines: int) -> str:
+    event: Any = {"event": DROPPED_EVENT, "lines": lines}
+    for step in structlog.get_config()["processors"]:
+        event = step(None, "warning", event)
+    return str(event)
 
 
 class StdlibHandler(logging.Handler):

@@ -34,6 +34,7 @@ _AREAS: Final[Mapping[str, str]] = {
     "store": "The database",
     "broadcast": "The way of the events",
     "dispatcher": "The way of the events",
+    "log": "The log itself",
     "server": "Libraries",
 }
 

@@ -13,7 +13,7 @@ import typer
 from api import __version__, log_events
 from api.cli.data_folder import locked_data_folder
 from api.cli.refusal import Refusal
-from config.logging import configure_logging
+from config.logging import configure_logging, queue_log_lines
 from config.settings import Settings, load_settings
 
 BACKLOG: Final = 2048
@@ -31,6 +31,7 @@ def serve(
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
 
     configure_logging(settings.log_level, settings.log_format, node_id=secrets.token_hex(4))
+    queue_log_lines()
     with locked_data_folder(settings.data_dir), bind(settings.host, settings.port) as listener:
         allow_open_files(settings.max_connections)
         migrate_database(settings)

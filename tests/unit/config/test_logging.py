@@ -14,7 +14,7 @@ import pydantic
 import pytest
 import structlog
 
-from config.logging import LogFormat, StdlibHandler, configure_logging
+from config.logging import LogFormat, StdlibHandler, _dropped_line, configure_logging
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -170,6 +170,12 @@ def test_a_librarys_line_comes_out_as_server_log(out: io.StringIO) -> None:
     assert (line["level"], line["logger"]) == ("error", "uvicorn.error")
     assert line["message"] == "Exception in ASGI application"
     assert line["exception"]["message"] == "broken"
+
+
+def test_dropped_lines_are_told_of_in_a_line_like_any_other(out: io.StringIO) -> None:
+    line = json.loads(_dropped_line(7))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
+    assert line == {"level": "warning", "event": "log.lines_dropped", "node_id": "n1", "lines": 7}
 
 
 def test_a_librarys_careless_call_does_not_raise(out: io.StringIO) -> None:
