@@ -27,7 +27,7 @@ FIELDS_MAX: Final = 64
 _PLAIN_TYPES: Final = frozenset(
     (
         *("missing", "extra_forbidden", "json_invalid", "value_error", "literal_error", "enum"),
-        "too_many_fields",
+        *("too_many_fields", "repeated_field"),
         *("string_type", "string_too_short", "string_too_long", "string_pattern_mismatch", "string_unicode"),
         *("int_type", "int_parsing", "int_parsing_size", "int_from_float", "finite_number", "bool_type"),
         *("greater_than_equal", "less_than_equal", "model_type", "model_attributes_type", "dict_type"),
@@ -71,6 +71,11 @@ def field_errors(found: Sequence[Any]) -> list[FieldError]:
 def too_many_fields(*loc: str) -> FieldError:
     """Build the one error for an object of more than 64 fields."""
     return FieldError(loc=list(loc), msg=f"must have at most {FIELDS_MAX} fields", type="too_many_fields")
+
+
+def repeated_field(*loc: str) -> FieldError:
+    """Build the error for a field that an object has twice: whoever looks at it next may take the other one."""
+    return FieldError(loc=list(loc), msg="must be there once", type="repeated_field")
 
 
 def _short(part: str | int) -> str | int:

@@ -7,16 +7,17 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.domain.errors import ChatError, ErrorCode, FieldError
-from api.middleware.errors import FIELDS_MAX, field_errors, too_many_fields
+from api.middleware.errors import FIELDS_MAX, field_errors, repeated_field, too_many_fields
+from api.protocol.codec import repeated_key
 from api.protocol.fields import COMMAND_ID_CHARS_MAX
 
 _TYPE_IS_MISSING = FieldError(loc=["type"], msg="Field required", type="missing")
 _TYPE_IS_NO_STRING = FieldError(loc=["type"], msg="Input should be a valid string", type="string_type")
 
-Command = TypeVar("Command")
+Command = TypeVar("Command", bound=BaseModel)
 
 
 class InvalidCommandError(Exception):
@@ -37,10 +38,15 @@ def parse_command(adapter: TypeAdapter[Command], known_types: frozenset[str], da
     if not text:
         raise InvalidCommandError(None, _invalid_frame("Binary frames are not understood; send JSON text."))
     try:
-        return adapter.validate_json(data)
+        command = adapter.validate_json(data)
     except ValidationError as error:
         # Only a frame that failed is looked at twice: its id is wanted for the answer.
         raise _explain(error, adapter, known_types, data) from None
+    repeated = repeated_key(data, len(command.model_fields_set), vars(command).values())
+    if repeated is not None:
+        # A command with two ids has none that the answer could carry.
+        raise _not_valid(None if repeated == "id" else vars(command)["id"], [repeated_field(repeated)])
+    return command
 
 
 def _explain(

@@ -8,15 +8,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.middleware.errors import FIELDS_MAX, too_many_fields
-from api.protocol.codec import decode
+from api.middleware.errors import FIELDS_MAX, repeated_field, too_many_fields
+from api.protocol.codec import decode, repeated_key
 
 
 class _JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 - JSON is any
-        body = decode(await self.body())
-        if isinstance(body, dict) and len(body) > FIELDS_MAX:
-            raise RequestValidationError([too_many_fields("body")])
+        data = await self.body()
+        body = decode(data)
+        if isinstance(body, dict):
+            if len(body) > FIELDS_MAX:
+                raise RequestValidationError([too_many_fields("body")])
+            repeated = repeated_key(data, len(body), body.values())
+            if repeated is not None:
+                raise RequestValidationError([repeated_field("body", repeated)])
         return body
 
 

@@ -124,6 +124,14 @@ def test_an_id_that_no_answer_can_carry_is_none() -> None:
     )
 
 
+def test_a_field_that_is_there_twice_is_refused_and_two_ids_are_none() -> None:
+    for twice in (b'"seq": 1, "seq": 1', b'"seq": "x", "seq": 1', b'"seq": 1, "room_id": "%s"' % ROOM.encode()):
+        frame = b'{"type": "read.mark", "id": "c1", "room_id": "%s", %s}' % (ROOM.encode(), twice)
+        assert refused(frame) == (ErrorCode.VALIDATION_ERROR, "c1")
+    assert refused(b'{"type": "dance", "type": "ping", "id": "c1"}') == (ErrorCode.VALIDATION_ERROR, "c1")
+    assert refused(b'{"type": "ping", "id": "c0", "id": "c1"}') == (ErrorCode.VALIDATION_ERROR, None)
+
+
 def test_binary_frames_are_not_understood() -> None:
     with pytest.raises(InvalidCommandError) as caught:
         parse_command(ADAPTER, KNOWN_TYPES, b'{"type": "ping", "id": "c1"}', text=False)
