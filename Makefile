@@ -15,10 +15,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
-.PHONY: help run install test check test-all fix lock image-lint clean
+.PHONY: help run install test check test-all coverage-units fix lock image-lint clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Serve on http://127.0.0.1:8000 (ARGS="--port 9000" for options)
 	@exec $(BIN)/chat serve $(ARGS)
@@ -39,6 +39,10 @@ check: $(DEV) ## Style, types, import contracts, tests: what a change has to pas
 test-all: $(DEV) ## Run every test, also the long ones, and measure coverage
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest -q -n 2 --cov --cov-report=term $(ARGS)
+
+coverage-units: $(DEV) ## Measure what the tests of each module run of it
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest -q -n 2 -p tests.coverage_by_module --cov --cov-report= tests/unit tests/contract
 
 fix: $(DEV) ## Format, and repair what can be repaired
 	$(BIN)/ruff format .
