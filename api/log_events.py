@@ -211,8 +211,11 @@ NODE_STATS: Final = _info(
 )
 NODE_EXTERNAL_CHANGE: Final = _info(
     "node.external_change",
-    "sessions rooms",
-    "Another process changed the database; sessions and rooms were re-checked.",
+    "sessions ended rooms",
+    "Another process changed the database, as `chat user` does: the `sessions` that are connected here were checked, "
+    "the sockets of those that have `ended` are being closed, and the `rooms` followed here were read up to their end.",
+    "Expected within a second of `chat user`, whose own line is on its standard error. Else somebody writes past the "
+    "server.",
 )
 STORE_UNAVAILABLE: Final = _event(
     "store.unavailable",

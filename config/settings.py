@@ -5,11 +5,9 @@ and the composition root read settings; everything below gets plain values.
 """
 
 import difflib
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import dotenv
 from pydantic import (
     BeforeValidator,
     Field,
@@ -24,8 +22,10 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config import values
+from config.sources import ENV_FILE, PREFIX, variables
 
-PREFIX: Final = "CHAT_"
+# How alike a misspelt name and a setting's must be, the prefix apart, before the one is taken for the other.
+_LIKENESS: Final = 0.7
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.split)]
 RateLimit = Annotated[str, BeforeValidator(values.rate_limit)]
@@ -35,13 +35,17 @@ Word = BeforeValidator(values.lower)
 class SettingsError(Exception):
     """The settings cannot be used; its text is one line that names each variable and its fault, never a value."""
 
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
 
 class Settings(BaseSettings):
     """All settings, checked and frozen; `load_settings` builds it with errors an operator can read."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         extra="ignore",  # load_settings refuses unknown CHAT_ variables, and suggests the right name
         frozen=True,
@@ -198,7 +202,7 @@ class Settings(BaseSettings):
         return cls(_env_file=env_file, **overrides)
 
 
-def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:  # noqa: ANN401 - as Settings.load
+def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:  # noqa: ANN401 - as Settings.load
     """Build the settings of this process.
 
     A variable that starts with `CHAT_` and is no setting is refused: a misspelt limit must not silently do nothing.
@@ -209,24 +213,24 @@ def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Set
     try:
         unknown = _unknown_variables(env_file)
         if unknown:
-            raise SettingsError("; ".join(unknown))
+            raise SettingsError(*unknown)
         return Settings.load(env_file, **overrides)
     except ValidationError as error:
-        raise SettingsError("; ".join(_fault(item["loc"], item["msg"]) for item in error.errors())) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{env_file}: cannot be read ({type(error).__name__})") from None
+        raise SettingsError(*(_fault(item["loc"], item["msg"]) for item in error.errors())) from None
+    except OSError as error:
+        raise SettingsError(f"{env_file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{env_file}: cannot be read (it is no text in UTF-8)") from None
 
 
 def _unknown_variables(env_file: Path | None) -> list[str]:
-    known = {Settings.variable(field) for field in Settings.model_fields}
-    given = set(os.environ)
-    if env_file is not None and env_file.is_file():
-        given |= set(dotenv.dotenv_values(env_file, encoding="utf-8"))
+    known = {field.upper() for field in Settings.model_fields}
     faults = []
-    for name in sorted(given):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            faults.append(f"{name}: is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    for name in sorted(variables(env_file)):
+        bare = name.upper().removeprefix(PREFIX)
+        if bare not in known:
+            near = difflib.get_close_matches(bare, known, n=1, cutoff=_LIKENESS)
+            faults.append(f"{name}: is no setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else ""))
     return faults
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from api import __version__
-from api.cli import admin, serve, talk, user
+from api.cli import admin, config, doctor, serve, talk, user
 from api.cli.refusal import Refusal
 from config.settings import SettingsError
 
@@ -39,6 +39,8 @@ def build_cli() -> typer.Typer:
     )
     cli.callback()(_options)
     cli.command()(serve.serve)
+    cli.command()(doctor.doctor)
+    cli.command()(config.config)
     cli.command()(talk.talk)
     cli.command()(admin.migrate)
     cli.command()(admin.backup)

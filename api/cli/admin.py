@@ -1,13 +1,14 @@
 """`chat migrate`, `backup` and `restore`: an operator's work on the data folder."""
 
 import secrets
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api import log_events
-from api.cli.data_folder import locked_data_folder, make_data_folder
+from api.cli.data_folder import locked_data_folder
 from api.cli.refusal import Refusal
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
@@ -51,8 +52,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `chat backup`
 
 
 def prepare() -> Settings:
-    """Load the settings and set up the log: what a command did stands there as well."""
+    """Load the settings, and send the log to standard error: standard output is the command's answer."""
     settings = load_settings()
-    configure_logging(settings.log_level, settings.log_format)
-    make_data_folder(settings.data_dir)
+    configure_logging(settings.log_level, settings.log_format, stream=sys.stderr)
     return settings

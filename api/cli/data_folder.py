@@ -26,6 +26,42 @@ def make_data_folder(folder: Path) -> None:
         raise Refusal(f"CHAT_DATA_DIR: {folder} cannot be written to")
 
 
+def is_locked(folder: Path) -> bool:
+    """Tell whether a server runs on the folder; nothing is made, and the lock is held for no longer than a look takes.
+
+    Raises:
+        OSError: the lock cannot be looked at.
+    """
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def locking_process(folder: Path) -> int | None:
+    """Return the id of the process that runs on the folder; None where the kernel does not tell (Linux does)."""
+    try:
+        found = (folder / LOCK_FILE).stat()
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return None
+    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    for line in locks.splitlines():
+        match line.split():
+            case [_, "FLOCK", _, "WRITE", process, where, *_] if where == file and int(process) > 0:
+                return int(process)
+            case _:
+                pass
+    return None
+
+
 @contextmanager
 def locked_data_folder(folder: Path) -> Iterator[None]:
     """Hold the lock of the folder; the kernel lets it go whenever this process ends, however that happens.

@@ -1,8 +1,14 @@
 """The database behind the commands, with its faults told in one line."""
 
+import sqlite3
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from api import log_events
+from api.cli.data_folder import make_data_folder
 from api.cli.refusal import Refusal
-from api.store.schema import migrate
+from api.store.reasons import reason
+from api.store.schema import SchemaError, migrate
 from config.settings import Settings
 
 
@@ -10,14 +16,23 @@ def migrate_database(settings: Settings) -> tuple[str | None, str]:
     """Make the database, or bring it to this version's schema; return the revision before and after.
 
     Raises:
-        Refusal: it cannot be opened, is no database of this program, or was made by a newer version.
+        Refusal: it cannot be opened or written to, is no database of this program, or was made by a newer version.
     """
+    make_data_folder(settings.data_dir)
+    path = settings.sqlite_path
     try:
         before, after = migrate(settings.database_url)
-    except Exception as error:  # noqa: BLE001 - SQLAlchemy's, Alembic's, the driver's: whichever it is, nothing can start
-        cause = getattr(error, "orig", None) or error
-        first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
-        raise Refusal(f"CHAT_DATABASE_URL: the database {settings.sqlite_path} cannot be used ({first_line})") from None
+    except SchemaError as error:
+        raise Refusal(name_database(settings, str(error))) from None
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise Refusal(name_database(settings, reason(error, path))) from None
     if before != after:
         log_events.STORE_MIGRATED.emit(revision=after)
     return before, after
+
+
+def name_database(settings: Settings, fault: str) -> str:
+    """Put the file's name before its fault, and the setting's where one leads to it."""
+    path = settings.sqlite_path
+    is_default = path == settings.data_dir / "chat.db"
+    return f"{path} {fault}" if is_default else f"{Settings.variable('database_url')}: {path} {fault}"

@@ -1,7 +1,5 @@
 """`chat serve`: check everything that can be wrong, then hand over to the server."""
 
-import errno
-import ipaddress
 import resource
 import secrets
 import socket
@@ -12,11 +10,11 @@ import typer
 
 from api import __version__, log_events
 from api.cli.data_folder import locked_data_folder
+from api.cli.listener import listen, url_of
 from api.cli.refusal import Refusal
 from config.logging import configure_logging, queue_log_lines
 from config.settings import Settings, load_settings
 
-BACKLOG: Final = 2048
 OTHER_FILES: Final = 256  # what the process opens beside its sockets: database, libraries, standard streams
 
 
@@ -32,10 +30,32 @@ def serve(
 
     configure_logging(settings.log_level, settings.log_format, node_id=secrets.token_hex(4))
     queue_log_lines()
-    with locked_data_folder(settings.data_dir), bind(settings.host, settings.port) as listener:
+    with locked_data_folder(settings.data_dir), listen(settings.host, settings.port) as listener:
         allow_open_files(settings.max_connections)
+        ensure_secret(settings)
         migrate_database(settings)
         _run(settings, listener)
+
+
+def ensure_secret(settings: Settings) -> None:
+    """Make the secret of a development server, where none is given and none is kept yet.
+
+    Raises:
+        Refusal: it cannot be kept, or what is kept is none.
+    """
+    from api.security.tokens import SECRET_BYTES_MIN, SECRET_FILE, load_or_create_secret
+
+    if settings.secret_keys:
+        return
+    path = settings.data_dir / SECRET_FILE
+    try:
+        load_or_create_secret(settings.data_dir)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be used ({error.strerror})") from None
+    except ValueError:
+        raise Refusal(
+            f"{path} holds no secret of at least {SECRET_BYTES_MIN} bytes; delete it, and `chat serve` makes another"
+        ) from None
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
@@ -69,50 +89,6 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         log_events.NODE_START_FAILED.emit(exc_info=cause)
         raise Refusal(f"the server did not start: {(str(cause).splitlines() or [type(cause).__name__])[0]}") from None
     log_events.NODE_STOPPED.emit(uptime_seconds=round(time.monotonic() - begin, 1))
-
-
-def url_of(host: str, port: int) -> str:
-    """Name an address that works from this machine: every interface is no address to go to."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{port}"
-    return f"http://[{'::1' if address.is_unspecified else address}]:{port}"
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Open the listening socket here, where a port in use can still be one clear line.
-
-    Raises:
-        Refusal: what CHAT_HOST and CHAT_PORT name cannot be listened on.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError):
-        raise Refusal(f"CHAT_HOST: {host} is no address of this machine") from None
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise Refusal(_why_not(error, host, port)) from None
-    listener.setblocking(False)
-    return listener
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"CHAT_PORT: port {port} on {host} is in use"
-        case errno.EACCES:
-            return f"CHAT_PORT: port {port} needs more rights than this user has"
-        case errno.EADDRNOTAVAIL:
-            return f"CHAT_HOST: {host} is no address of this machine"
-        case _:
-            return f"CHAT_HOST, CHAT_PORT: cannot listen on {host}:{port} ({error.strerror})"
 
 
 def allow_open_files(connections: int) -> None:

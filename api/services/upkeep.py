@@ -83,20 +83,22 @@ class Upkeep:
     async def _check_outside(self) -> None:
         if await self._store.changed_outside():
             self._authenticator.invalidate_all()
-            await self.check_sessions()
+            sessions = len(self._hub.session_ids())
+            ended = await self.check_sessions()
             await self._manager.check_rooms()
-            log_events.NODE_EXTERNAL_CHANGE.emit(
-                sessions=len(self._hub.session_ids()), rooms=self._manager.followed_rooms
-            )
+            log_events.NODE_EXTERNAL_CHANGE.emit(sessions=sessions, ended=ended, rooms=self._manager.followed_rooms)
 
-    async def check_sessions(self) -> None:
-        """Close the connections of sessions that have ended, and show users as they are now."""
+    async def check_sessions(self) -> int:
+        """Close the connections of sessions that have ended, and show users as they are now; return how many ended."""
         session_ids = self._hub.session_ids()
+        ended = 0
         for session_id, found in (await self._authenticator.recheck(session_ids)).items():
             if isinstance(found, ErrorCode):
+                ended += 1
                 self._hub.close_sessions([session_id], _CLOSE_CODES.get(found, CloseCode.SESSION_REVOKED))
             else:
                 self._manager.refresh_user(found)
+        return ended
 
     async def _write_stats(self) -> None:
         self.write_stats()
@@ -135,7 +137,7 @@ class Upkeep:
         self._loop_lag_s = 0.0
 
 
-async def _repeat(name: str, interval_s: float, job: Callable[[], Awaitable[None]]) -> None:
+async def _repeat(name: str, interval_s: float, job: Callable[[], Awaitable[object]]) -> None:
     while True:
         await asyncio.sleep(interval_s)
         try:

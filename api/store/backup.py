@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from alembic.util import CommandError
 from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.store.rooms import RoomRows
-from api.store.schema import migrate
+from api.store.schema import TABLES, SchemaError, migrate
 from api.store.sqlite import sync_engine
 from api.store.tables import rooms
 
@@ -73,8 +72,8 @@ def restore(url: str, source: Path, *, epoch: str) -> tuple[int, Path | None]:
             fresh.replace(target)
             _flush(target.parent)
             return count, kept
-    except CommandError:
-        raise BackupError(f"{source} was made by a newer version of this program") from None
+    except SchemaError as error:
+        raise BackupError(f"{source} {error}") from None
     except SQLAlchemyError as error:
         raise BackupError(f"{source} is no backup of this program ({_reason(error)})") from None
     except (OSError, sqlite3.Error) as error:
@@ -95,7 +94,7 @@ def _check(source: Path) -> None:
     try:
         with closing(_read_only(source)) as connection:
             found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            is_ours = {"alembic_version", "users", "rooms", "events"} <= found
+            is_ours = found >= TABLES
             faults = [text for (text,) in connection.execute("PRAGMA integrity_check(1)")] if is_ours else []
     except sqlite3.Error as error:
         raise BackupError(f"{source} is no backup of this program ({_reason(error)})") from None

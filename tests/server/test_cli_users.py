@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 
 import pytest
@@ -19,11 +20,13 @@ SECONDS = 1.5
 
 
 def run(server: ServerProcess, *args: str, text: str | None = None) -> str:
-    """Run `chat user ...`, which must succeed; gives what it printed."""
+    """Run `chat user ...`, which must succeed; gives what it printed: an answer on one stream, its log on the other."""
     result = server.run_cli("user", *args, input=text)
     assert result.returncode == 0, f"{args}: {result.stdout} {result.stderr}"
-    assert result.stderr == "", result.stderr
-    return result.stdout
+    assert len(result.stdout.splitlines()) == 1, result.stdout
+    (line,) = map(json.loads, result.stderr.splitlines())
+    assert line["event"].startswith("user.")
+    return result.stdout + result.stderr
 
 
 @pytest.mark.wire("close 4502")

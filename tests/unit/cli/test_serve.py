@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.cli import serve
+from api.cli.listener import url_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from api.cli import serve
     ],
 )
 def test_the_url_in_the_log_can_be_opened(host: str, url: str) -> None:
-    assert serve.url_of(host, 8000) == url
+    assert url_of(host, 8000) == url
 
 
 class FakeLimits:

@@ -105,7 +105,7 @@ async def test_what_another_process_did_is_noticed(node: Node) -> None:
         await node.upkeep._check_outside()
         await node.upkeep._check_outside()
     assert [one.closed_with for one in connections] == [CloseCode.ACCOUNT_SUSPENDED, None]
-    assert [(line["event"], line["sessions"]) for line in logs] == [("node.external_change", 2)]
+    assert [(line["event"], line["sessions"], line["ended"]) for line in logs] == [("node.external_change", 2, 1)]
 
 
 async def test_the_line_of_the_node_has_every_field_and_counts_from_line_to_line(node: Node) -> None:
