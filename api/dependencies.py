@@ -45,7 +45,7 @@ async def current_principal(
     try:
         principal = await resources.authenticator.authenticate(token or None)
     except ChatError as error:
-        log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.url.path)
+        log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.scope["path"])
         # Who has no good token has no budget of his own, and is stopped before the decorator counts.
         http_limits_of(request).count_refused(request)
         raise

@@ -111,13 +111,15 @@ class PasswordPolicy:
         self._common = frozenset(FREQUENCY_LISTS["passwords"])
 
     def check(self, password: str, username: str, *, field: str) -> None:
-        """Refuse a password that is short, common, or the username.
+        """Refuse a password that is short, blank, common, or the username.
 
         Raises:
             ChatError: `validation_error` of that field of the body.
         """
         if len(password) < self._min_length:
             raise invalid(["body", field], f"must have at least {self._min_length} characters", "password_too_short")
+        if not password.strip():
+            raise invalid(["body", field], "must not be blank", "password_blank")
         if name_key(password) == name_key(username):
             raise invalid(["body", field], "must not be the username", "password_is_username")
         if name_key(password) in self._common:

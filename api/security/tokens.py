@@ -55,7 +55,7 @@ class AccessTokens:
 
     Args:
         secret_keys: newest first; the first signs, all verify. Random, at least 32 bytes each.
-        life_seconds: from issue to expiry.
+        life_seconds: from issue to expiry; what was signed to live longer is not believed.
         clock_ms: the time in milliseconds since the epoch.
     """
 
@@ -123,7 +123,7 @@ class AccessTokens:
             issuer=ISSUER,
             options=_OPTIONS,
         )
-        return _claims(claims)
+        return _claims(claims, self.life_seconds)
 
 
 def load_or_create_secret(data_dir: Path) -> str:
@@ -161,12 +161,12 @@ def _create(path: Path, secret: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _claims(claims: Mapping[str, Any]) -> Claims | None:
+def _claims(claims: Mapping[str, Any], life_seconds: int) -> Claims | None:
     issued_at_s, expires_at_s = claims["iat"], claims["exp"]
     # type(), as True is an int to isinstance.
     if type(issued_at_s) is not int or type(expires_at_s) is not int:
         return None
-    if not 0 <= issued_at_s < expires_at_s < _END_OF_TIME_S:
+    if not 0 <= issued_at_s < expires_at_s < _END_OF_TIME_S or expires_at_s - issued_at_s > life_seconds:
         return None
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
         return None

@@ -48,3 +48,18 @@ def test_tokens_are_verified_in_one_place_with_one_algorithm() -> None:
     (algorithms,) = (keyword.value for keyword in decode.keywords if keyword.arg == "algorithms")
     assert isinstance(algorithms, ast.List)
     assert len(algorithms.elts) == 1
+
+
+def test_nobody_reads_the_url_that_is_put_together_from_the_host_header() -> None:
+    """PYSEC-2026-161: the Host that a client sends can move what `request.url` takes for the path."""
+    readers = [
+        f"{path}:{node.lineno}"
+        for path, module in parsed_modules()
+        if path.startswith("api/")
+        for node in ast.walk(module)
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"url", "base_url", "url_for"}
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"request", "connection", "websocket", "_websocket", "scope"}
+    ]
+    assert readers == []

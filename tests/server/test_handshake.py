@@ -50,14 +50,16 @@ async def test_an_accepted_handshake_is_a_bare_101(person: MakePerson) -> None:
     [
         [],
         [("Cookie", "access_token=TOKEN; token=TOKEN; Authorization=TOKEN")],
+        [("Cookie", "refresh_token=REFRESH; __Host-refresh=REFRESH"), ("Origin", "http://127.0.0.1:PORT")],
         [("X-Access-Token", "TOKEN")],
         [("Sec-WebSocket-Protocol", "chat.v1")],
     ],
-    ids=["nothing", "cookie", "other header", "no bearer"],
+    ids=["nothing", "cookie", "cookie of a refresh", "other header", "no bearer"],
 )
 async def test_without_a_credential_there_is_no_upgrade(person: MakePerson, headers: list[tuple[str, str]]) -> None:
     ada = await person()
-    sent = [(name, value.replace("TOKEN", ada.access_token)) for name, value in headers]
+    texts = {"TOKEN": ada.access_token, "REFRESH": ada.refresh_token, "PORT": str(ada.server.port)}
+    sent = [(name, re.sub("TOKEN|REFRESH|PORT", lambda found: texts[found[0]], value)) for name, value in headers]
     check_problem(await handshake(ada.server, *sent), 401, "missing_token")
 
 

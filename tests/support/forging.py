@@ -28,18 +28,25 @@ class Forge:
         without: str = "",
         digest: str = "sha256",
         secret: str | None = None,
+        key: bytes | None = None,
     ) -> str:
-        """Make the token again with these changes, less one claim or header field; `digest` is that of the HMAC."""
+        """Make the token again with these changes, less one claim or header field.
+
+        `digest` is that of the HMAC; `key` stands for a secret that is no text.
+        """
         changed_header = {name: value for name, value in {**self.header, **(header or {})}.items() if name != without}
         changed_claims = {name: value for name, value in {**self.claims, **(claims or {})}.items() if name != without}
         return self.sign_bytes(
-            json.dumps(changed_header).encode(), json.dumps(changed_claims).encode(), digest=digest, secret=secret
+            json.dumps(changed_header).encode(),
+            json.dumps(changed_claims).encode(),
+            digest=digest,
+            key=key if key is not None else (secret if secret is not None else self.secret).encode(),
         )
 
-    def sign_bytes(self, header: bytes, claims: bytes, *, digest: str = "sha256", secret: str | None = None) -> str:
+    def sign_bytes(self, header: bytes, claims: bytes, *, digest: str = "sha256", key: bytes | None = None) -> str:
         """Sign two parts that need not be JSON."""
         signed = f"{encode(header)}.{encode(claims)}"
-        key = (secret if secret is not None else self.secret).encode()
+        key = key if key is not None else self.secret.encode()
         return f"{signed}.{encode(hmac.new(key, signed.encode(), getattr(hashlib, digest)).digest())}"
 
     def unsigned(self, algorithm: object) -> str:

@@ -11,9 +11,10 @@ from tests.unit.middleware.asgi import Answering, ask, http_scope
 OWN = ["chat.example.org", "*.example.net", "127.0.0.1", "[::1]"]
 
 
-async def status(host: str | None, hosts: list[str], path: str = "/v1/rooms") -> int:
+async def status(host: str | None, hosts: list[str], path: str = "/v1/rooms", http_version: str = "1.1") -> int:
     headers = {} if host is None else {"Host": host}
-    answered = await ask(AllowedHostsMiddleware(Answering(), hosts), http_scope(path, headers=headers))
+    scope = http_scope(path, headers=headers, http_version=http_version)
+    answered = await ask(AllowedHostsMiddleware(Answering(), hosts), scope)
     return int(answered[0]["status"])
 
 
@@ -56,9 +57,54 @@ async def test_any_other_is_refused(host: str | None) -> None:
     assert await status(host, OWN) == 400
 
 
-async def test_without_a_list_every_name_is_let_in() -> None:
-    assert await status("anything", []) == 200
-    assert await status(None, []) == 200
+@pytest.mark.parametrize("host", ["anything", "a_b.internal:8000", "[::1]:8000", "10.0.0.7", "x:", "%41.example"])
+async def test_without_a_list_every_name_is_let_in(host: str) -> None:
+    assert await status(host, []) == 200
+
+
+@pytest.mark.parametrize("hosts", [[], OWN])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        " ",
+        ":8000",
+        "chat.example.org/v1/rooms?",
+        "chat.example.org?x",
+        "chat.example.org#x",
+        "chat.example.org\\x",
+        "user@chat.example.org",
+        "chat.example.org:port",
+        "chat.example.org:80:80",
+        "chat.example.org, evil.org",
+        "chat.example.org evil.org",
+        "chat.example.org\t",
+        "http://chat.example.org",
+        "[::1",
+        "::1]",
+        "[chat.example.org]",
+        "<script>",
+        "chät.example.org",
+    ],
+)
+async def test_what_is_no_host_is_refused_with_a_list_and_without(host: str, hosts: list[str]) -> None:
+    assert await status(host, hosts) == 400
+
+
+async def test_only_an_old_client_may_leave_the_host_out() -> None:
+    assert await status(None, [], http_version="1.0") == 200
+    assert await status(None, OWN, http_version="1.0") == 400
+    for version in ("1.1", "2", "0.9"):
+        assert await status(None, [], http_version=version) == 400
+
+
+async def test_two_hosts_are_one_too_many_even_if_they_are_the_same() -> None:
+    own = (b"host", b"chat.example.org")
+    for second in ((b"host", b"chat.example.org"), (b"host", b"evil.org")):
+        for hosts in ([], OWN):
+            scope = http_scope() | {"headers": [own, second]}
+            answered = await ask(AllowedHostsMiddleware(Answering(), hosts), scope)
+            assert answered[0]["status"] == 400
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

@@ -12,6 +12,7 @@ from api.protocol.problems import CloseCode
 from api.services.authentication import Principal
 from api.store.snapshot import Unit
 from tests.support.accounts import ADDRESS, PASSWORD, ROOM_ID, House, open_house
+from tests.support.hashes import CountedHashes
 
 OTHER_PASSWORD = "another horse battery"
 
@@ -42,9 +43,12 @@ class TestSignUp:
         bob = await house.accounts.sign_up("bob", PASSWORD, "Bob the 2nd", address=ADDRESS)
         assert (ada.display_name, bob.display_name) == ("Ada", "Bob the 2nd")
 
-    async def test_a_taken_name_costs_no_hash(self, house: House) -> None:
+    async def test_a_taken_name_costs_no_hash(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         await house.sign_up("Ada")
+        counted = CountedHashes()
+        counted.install(monkeypatch)
         assert await code_of(house.sign_up("aDA")) is ErrorCode.USERNAME_TAKEN
+        assert counted == []
 
     @pytest.mark.parametrize("name", ["deleted-0123abcd", "Deleted-0123ABCD"])
     async def test_nobody_can_be_called_like_a_deleted_user(self, house: House, name: str) -> None:
@@ -101,6 +105,34 @@ class TestLogIn:
         unknown = await error_of(house.log_in(name))
         assert (wrong.code, wrong.detail, wrong.status) == (unknown.code, unknown.detail, unknown.status)
         assert (wrong.code, wrong.status) == (ErrorCode.INVALID_CREDENTIALS, None)
+
+    async def test_every_failed_login_costs_exactly_one_hash_of_the_same_work(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So that the time of an answer does not tell who is a user; the clock itself is no thing for a test."""
+        for name in ("ada", "sue", "del"):
+            await house.sign_up(name)
+        await house.administration.suspend("sue")
+        principal = await house.authenticator.authenticate((await house.log_in("del")).access_token)
+        await house.accounts.delete(principal, PASSWORD, address=ADDRESS)
+        counted = CountedHashes()
+        counted.install(monkeypatch)
+        for name in ("ada", "nobody", "sue", "del", "no name at all!", "", "x" * 5000, "\ud83e"):
+            counted.clear()
+            await error_of(house.log_in(name, OTHER_PASSWORD))
+            assert counted == ["verify m=64,t=2,p=1"], name
+
+    async def test_a_blocked_guess_costs_no_hash_the_right_one_neither(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await house.sign_up("ada")
+        for _ in range(10):
+            await error_of(house.log_in("ada", OTHER_PASSWORD))
+        counted = CountedHashes()
+        counted.install(monkeypatch)
+        for password in (OTHER_PASSWORD, PASSWORD):
+            assert await code_of(house.log_in("ada", password)) is ErrorCode.RATE_LIMITED
+        assert counted == []
 
     async def test_only_the_right_password_learns_of_a_suspension(self, house: House) -> None:
         await house.sign_up("ada")
