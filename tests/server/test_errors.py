@@ -63,6 +63,16 @@ async def test_a_body_above_64_kib_is_refused_whatever_it_says_of_its_size(
 
 
 @pytest.mark.wire("too_large")
+async def test_a_body_without_end_is_refused_while_it_comes(server: ServerProcess, token_of: TokenOf) -> None:
+    head = (
+        f"POST /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token_of(server)}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    chunks = (b"1000\r\n" + b"[" * 4_096 + b"\r\n") * (LIMIT // 4_096 + 1)
+    check_problem(await exchange(server, head.encode() + chunks), 413, "too_large")
+
+
+@pytest.mark.wire("too_large")
 async def test_a_declared_size_is_refused_before_the_body_comes(server: ServerProcess, token_of: TokenOf) -> None:
     head = (
         f"POST /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
@@ -93,9 +103,11 @@ MALFORMED: dict[str, bytes] = {
     "infinity": b'{"name": 1e999, "visibility": "public"}',
     "no UTF-8": b'{"name": "canary \xff\xfe", "visibility": "public"}',
     "UTF-16": '{"name": "canary", "visibility": "public"}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"name": "canary", "visibility": "public"}',
     "half a surrogate pair": b'{"name": "canary \\ud83e", "visibility": "public"}',
     "a null character": b'{"name": "canary \\u0000", "visibility": "public"}',
     "nested": b'{"name": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "nested and open": b"[" * 65_000,
     "a long number": b'{"name": ' + b"9" * 20_000 + b', "visibility": "public"}',
     "wrong types": b'{"name": {"canary": 1}, "visibility": ["canary"]}',
     "unknown field": b'{"name": "tea", "visibility": "public", "owner": "canary"}',

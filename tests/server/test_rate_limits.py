@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
@@ -86,6 +87,24 @@ async def test_failed_logins_lock_the_account_for_this_address_even_to_the_right
     assert (await login(eve.http, eve.username, eve.password)).status_code == 200
     assert done(await ada.http.get("/v1/users/me")) == ada.user, "who is logged in stays so"
     await limited.wait_for_log("rate_limit.exceeded", limit="login")
+
+
+async def test_a_stranger_locks_nobody_out_but_himself(limited: ServerProcess, people: MakePerson) -> None:
+    ada = await people()
+    async with http_client(limited, **{"X-Forwarded-For": "203.0.113.66"}) as attacker:
+        for _ in range(3):
+            check_problem(await login(attacker, ada.username, fresh_password()), 401, "invalid_credentials")
+        check_problem(await login(attacker, ada.username, fresh_password()), 429, "rate_limited")
+        assert (await login(ada.http, ada.username, ada.password)).status_code == 200
+        check_problem(await login(attacker, ada.username, ada.password), 429, "rate_limited")
+
+
+async def test_one_password_cannot_be_tried_on_every_account_from_one_address(
+    limited: ServerProcess, address: dict[str, str]
+) -> None:
+    async with http_client(limited, **address) as sprayer:
+        statuses = [(await login(sprayer, fresh_username(), fresh_password())).status_code for _ in range(35)]
+    assert statuses == [401] * 30 + [429] * 5, "ten times what one account may"
 
 
 async def test_an_unknown_account_is_limited_like_a_known_one(limited: ServerProcess, address: dict[str, str]) -> None:
@@ -189,16 +208,38 @@ async def test_behind_a_trusted_proxy_the_last_untrusted_address_counts(limited:
     assert "203.0.113.9" not in seen
 
 
-async def test_without_a_proxy_no_header_makes_another_address(make_server: MakeServer) -> None:
-    server = make_server(**STRICT)
+def _claims_to_be_elsewhere() -> Iterator[dict[str, str]]:
+    """Give headers that name another address each time, in turn in each way that somebody believes."""
     names = ("X-Forwarded-For", "X_FORWARDED_FOR", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP")
+    for number, name in enumerate(itertools.cycle(names)):
+        address = f"10.0.{number // 256}.{number % 256}"
+        yield {name: f"for={address}" if name == "Forwarded" else address}
+
+
+async def test_without_a_proxy_no_header_makes_another_address(make_server: MakeServer) -> None:
+    server, elsewhere = make_server(**STRICT), _claims_to_be_elsewhere()
+    name = fresh_username()
     async with http_client(server) as http:
-        statuses = []
-        for number, name in enumerate(names):
-            value = f"for=10.0.0.{number}" if name == "Forwarded" else f"10.0.0.{number}"
-            statuses.append((await _sign_up_from(http, {name: value})).status_code)
-    assert statuses == [201, 201, 201, 429, 429, 429]
-    assert {line["client"] for line in server.find_logs("auth.signed_up")} == {"127.0.0.1"}
+        signed_up = [(await _sign_up_from(http, next(elsewhere))).status_code for _ in range(6)]
+        form = {"username": name, "password": fresh_password()}
+        logged_in = [
+            (await http.post("/v1/auth/login", data=form, headers=next(elsewhere))).status_code for _ in range(6)
+        ]
+        asked = [(await http.get("/v1/users/me", headers=next(elsewhere))).status_code for _ in range(100)]
+    upgraded = [(await handshake(server, *next(elsewhere).items())).status_code for _ in range(6)]
+    assert signed_up == [201] * 3 + [429] * 3
+    assert logged_in == [401] * 3 + [429] * 3
+    assert (asked[0], asked[-1]) == (401, 429)
+    assert upgraded == [401] * 4 + [429] * 2
+    clients = {line["client"] for event in ("auth.signed_up", "http.request") for line in server.find_logs(event)}
+    assert clients == {"127.0.0.1"}
+
+
+async def test_a_header_with_underscores_is_no_word_of_the_proxy(limited: ServerProcess) -> None:
+    """Some proxies let it through as the client sent it, and CGI would take it for the same."""
+    named = ("X-Request-ID", f"underscores-{secrets.token_hex(4)}")
+    await handshake(limited, ("X_FORWARDED_FOR", "203.0.113.77"), named, token="x")
+    assert (await limited.wait_for_log("ws.refused", request_id=named[1]))["client"] == "127.0.0.1"
 
 
 async def test_a_limited_page_can_read_how_long_to_wait(limited: ServerProcess, people: MakePerson) -> None:

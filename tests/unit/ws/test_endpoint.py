@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 from structlog.testing import capture_logs
 
 from api.app import create_app
+from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.cli.database import migrate_database
 from api.domain.errors import ChatError, ErrorCode
@@ -54,3 +55,27 @@ def test_a_join_that_fails_closes_the_connection_with_4000(
     assert [line["type"] for line in lines if line["event"] == "command.failed"] == logged
     with client.websocket_connect("/v1/ws", headers=headers) as socket:
         assert socket.receive_json()["type"] == "welcome"
+
+
+def test_who_is_refused_gets_no_101_and_never_comes_near_the_stream(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for owner, name in ((BroadcastManager, "join"), (Hub, "register")):
+        monkeypatch.setattr(owner, name, lambda *_args, _name=name, **_named: calls.append(_name))
+    attempts: list[dict[str, Any]] = [
+        {},
+        {"headers": {"Authorization": "Bearer junk"}},
+        {"headers": {"Cookie": "access_token=junk"}},
+        {"headers": {"Origin": "https://evil.example"}},
+        {"subprotocols": ["chat.v1", "bearer.junk"]},
+        {"subprotocols": ["chat.v2"]},
+        {"url": "/v1/ws?ticket=junk"},
+    ]
+    statuses = []
+    for shown in attempts:
+        with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect(**({"url": "/v1/ws"} | shown)):
+            pytest.fail("let in")
+        statuses.append(refused.value.status_code)
+    assert statuses == [401, 401, 401, 403, 401, 400, 401]
+    assert calls == []
