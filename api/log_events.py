@@ -141,6 +141,13 @@ WS_SLOW_CONSUMER: Final = _event(
     "A reader did not keep up and was cut off (4003); it can come back and catch up.",
     "One user: a bad line. Many at once: the network, or a node out of CPU (see node.stats, loop_lag_ms).",
 )
+WS_FAILED: Final = _event(
+    "ws.failed",
+    "error",
+    "connection_id user_id step exception",
+    "A connection failed in a way nobody foresaw, in `step`, outside of any command; it was closed with 4000.",
+    "A fault of this program: report it with the `exception`. The client comes back and misses nothing.",
+)
 RATE_LIMIT_EXCEEDED: Final = _event(
     "rate_limit.exceeded",
     "warning",

@@ -28,6 +28,13 @@ class Connection(Protocol):
         """End the connection; harmless when it has ended."""
         ...
 
+    def break_off(self, step: str, error: Exception) -> None:
+        """End the connection with 4000 after a fault in `step` that no command can be answered with; log the first.
+
+        What the client has heard may have a hole, and a new connection has none.
+        """
+        ...
+
     def tick(self, now_s: float, now_ms: int) -> None:
         """Look at the deadlines; called several times a second."""
         ...

@@ -175,6 +175,14 @@ class Dispatcher:
 
     def _deliver(self, event: Event) -> None:
         self.head = event.seq
+        try:
+            self._show(event)
+        except Exception as error:
+            for connection in tuple(self._connections):
+                connection.break_off("deliver", error)
+            raise
+
+    def _show(self, event: Event) -> None:
         frame = encode(frames.event_object(event))
         concerned = event.joiner or event.leaver
         message = event.message if event.type is EventType.MESSAGE_CREATED else None

@@ -13,6 +13,7 @@ from api.broadcast.followed import FollowedRooms
 from api.broadcast.hub import Hub
 from api.broadcast.joining import Joining
 from api.broadcast.stats import NodeStats
+from api.domain.errors import internal_error
 from api.domain.events import Event
 from api.domain.models import Room, User
 from api.protocol.problems import CloseCode
@@ -71,6 +72,8 @@ class BroadcastManager:
                         self._publish(event)
             except Exception as error:  # noqa: BLE001 - one event's fault must not keep the others back
                 log_events.BROADCAST_FAILED.emit(exc_info=error)
+                if isinstance(entry, Append):
+                    self._abandon(entry)
 
     def _settle(self, append: Append) -> None:
         message = append.message
@@ -93,6 +96,11 @@ class BroadcastManager:
         if origin.connection is None or dispatcher is None or not dispatcher.will_deliver(message.seq):
             del self._origins[message.id]
             origin.settle(message, duplicate=False)
+
+    def _abandon(self, append: Append) -> None:
+        origin = self._origins.pop(append.message_id, None)
+        if origin is not None:
+            origin.fail(internal_error())
 
     def _publish(self, event: Event) -> None:
         self._offer(event)

@@ -18,6 +18,7 @@ class Outbox:
 
     The bound is `frames_max` frames or `bytes_max` bytes beside one answer; past it `on_overflow` is called once and
     the outbox takes nothing more. The ephemeral is dropped from half of it on. Nothing here waits.
+    When the wire breaks, frames are lost: `on_fault` is called, and the outbox takes nothing more.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Outbox:
         "_frames_max",
         "_is_closed",
         "_is_scheduled",
+        "_on_fault",
         "_on_overflow",
         "_queue",
         "_wire",
@@ -37,11 +39,20 @@ class Outbox:
         "on_flushed",
     )
 
-    def __init__(self, wire: Wire, *, frames_max: int, bytes_max: int, on_overflow: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        frames_max: int,
+        bytes_max: int,
+        on_overflow: Callable[[], None],
+        on_fault: Callable[[Exception], None],
+    ) -> None:
         self._wire = wire
         self._frames_max = frames_max
         self._bytes_max = bytes_max
         self._on_overflow = on_overflow
+        self._on_fault = on_fault
         # The second of a pair: whether the frame is an answer, which the bound does not count.
         self._queue: deque[tuple[bytes, bool]] = deque()
         self._bytes = 0
@@ -122,6 +133,13 @@ class Outbox:
 
     def flush(self) -> None:
         """Give the transport what it takes."""
+        try:
+            self._flush()
+        except Exception as error:  # noqa: BLE001 - whatever it was, its frames are lost
+            self.close()
+            self._on_fault(error)
+
+    def _flush(self) -> None:
         self._is_scheduled = False
         self.frames_high_water = max(self.frames_high_water, self.frames)
         queue = self._queue

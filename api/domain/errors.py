@@ -91,6 +91,11 @@ def forbidden(detail: str = "You may not do this.") -> ChatError:
     return ChatError(ErrorCode.FORBIDDEN, detail)
 
 
+def internal_error() -> ChatError:
+    """Build the answer to what nobody foresaw."""
+    return ChatError(ErrorCode.INTERNAL_ERROR, "Something went wrong here; the operators can find it by its id.")
+
+
 def invalid(loc: Sequence[str | int], msg: str, kind: str = "value_error") -> ChatError:
     """Build the error for one field whose value only the database could judge."""
     return ChatError(

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import log_events
-from api.domain.errors import ChatError, ErrorCode, FieldError
+from api.domain.errors import ChatError, ErrorCode, FieldError, internal_error
 from api.middleware.rate_limit import http_limits_of
 from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
@@ -147,11 +147,6 @@ class UnforeseenErrorMiddleware:
             if not has_started:
                 response = problem_response(HTTPConnection(scope), internal_error())
                 await response(scope, receive, send)
-
-
-def internal_error() -> ChatError:
-    """Build the answer to what nobody foresaw."""
-    return ChatError(ErrorCode.INTERNAL_ERROR, "Something went wrong here; the operators can find it by its id.")
 
 
 def command_error(error: Exception, *, connection_id: str, user_id: str, command_type: str) -> ChatError:

@@ -78,7 +78,7 @@ class Upkeep:
                 try:
                     connection.tick(now_s, now_ms)
                 except Exception as error:  # noqa: BLE001 - one connection's fault must not stop the clock of all
-                    log_events.TASK_FAILED.emit(task="tick_connections", exc_info=error)
+                    connection.break_off("deadlines", error)
 
     async def _check_outside(self) -> None:
         if await self._store.changed_outside():

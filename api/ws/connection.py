@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Final
 
 from api import log_events
 from api.broadcast.outbox import Outbox
 from api.broadcast.wire import Wire
 from api.domain.errors import ChatError, ErrorCode
-from api.domain.models import Message, User
+from api.domain.models import User
 from api.middleware.errors import command_error
 from api.middleware.validation import InvalidCommandError
 from api.protocol import frames
@@ -18,6 +19,7 @@ from api.protocol.problems import CloseCode
 from api.ws.commands import Command, SendMessage
 from api.ws.deadlines import Deadlines
 from api.ws.faults import Faults
+from api.ws.origin import SocketOrigin
 from api.ws.parts import ConnectionParts
 from api.ws.queue import CommandQueue
 
@@ -55,7 +57,11 @@ class SocketConnection:
         self.frames_in = 0
         self.bytes_in = 0
         self.outbox = Outbox(
-            wire, frames_max=parts.outbox_frames, bytes_max=parts.outbox_bytes, on_overflow=self._overflow
+            wire,
+            frames_max=parts.outbox_frames,
+            bytes_max=parts.outbox_bytes,
+            on_overflow=self._overflow,
+            on_fault=partial(self.break_off, "send"),
         )
         self.deadlines = Deadlines(parts.pace, expires_at_ms)
         self.lost: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
@@ -82,16 +88,9 @@ class SocketConnection:
         self.frames_in += 1
         self.bytes_in += len(data)
         try:
-            command = self._parts.parse(data, text=text)
-        except InvalidCommandError as invalid:
-            self._refuse_frame(invalid)
-        else:
-            self._faults.valid_command()
-            try:
-                self._parts.limits.check(command.bucket, self.user.id)
-                self._carry_out(command, len(data))
-            except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
-                self._failed(command, error)
+            self._take(data, text=text)
+        except Exception as error:  # noqa: BLE001 - the server below would cut the line without a word
+            self.break_off("frame", error)
         self._read_or_hold()
 
     def pong_received(self) -> None:
@@ -110,17 +109,32 @@ class SocketConnection:
         self._queue.clear()
         if self._answered is not None:
             self._answered.set()
-        self._on_lost(self)
-        if not self.lost.done():
-            self.lost.set_result((code, reason))
+        try:
+            self._on_lost(self)
+        finally:
+            if not self.lost.done():
+                self.lost.set_result((code, reason))
 
     # --- commands
+
+    def _take(self, data: bytes, *, text: bool) -> None:
+        try:
+            command = self._parts.parse(data, text=text)
+        except InvalidCommandError as invalid:
+            self._refuse_frame(invalid)
+            return
+        self._faults.valid_command()
+        try:
+            self._parts.limits.check(command.bucket, self.user.id)
+            self._carry_out(command, len(data))
+        except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
+            self._failed(command, error)
 
     def _carry_out(self, command: Command, size_bytes: int) -> None:
         if not isinstance(command, SendMessage):
             self._queue.add(command)
             return
-        origin = _SocketOrigin(self, command.id, size_bytes + ACK_BYTES)
+        origin = SocketOrigin(self, command.id, size_bytes + ACK_BYTES)
         self._owe(1, origin.owed_bytes)
         try:
             command.start(self, self._parts.context, origin)
@@ -131,11 +145,11 @@ class SocketConnection:
     async def _execute(self, command: Command) -> None:
         try:
             assert not isinstance(command, SendMessage)  # noqa: S101 - those never wait
-            result = await command.execute(self, self._parts.context)
+            answer = frames.ack(command.id, await command.execute(self, self._parts.context))
         except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
             self._failed(command, error)
         else:
-            self.outbox.push_answer(frames.ack(command.id, result))
+            self.outbox.push_answer(answer)
 
     def _refuse_frame(self, invalid: InvalidCommandError) -> None:
         try:
@@ -184,6 +198,12 @@ class SocketConnection:
         self._wire.pause_reading()
 
     def _read_or_hold(self) -> None:
+        try:
+            self._decide_to_read()
+        except Exception as error:  # noqa: BLE001 - nobody who calls this could tell the client
+            self.break_off("reading", error)
+
+    def _decide_to_read(self) -> None:
         if self._answered is not None and self._queue.is_idle and not self._sends_owed:
             self._answered.set()
         if self._is_closing:
@@ -236,6 +256,14 @@ class SocketConnection:
         self._queue.clear()
         self._wire.close(code.value, code.reason, self._parts.stall_s if grace_s is None else grace_s)
 
+    def break_off(self, step: str, error: Exception) -> None:
+        """End with 4000 after a fault in `step` that no command can be answered with; log the first."""
+        if self._is_closing:
+            return
+        log_events.WS_FAILED.emit(connection_id=self.id, user_id=self.user.id, step=step, exc_info=error)
+        self.outbox.close()  # what waits stands behind what may be missing
+        self.close(CloseCode.INTERNAL_ERROR)
+
     async def drain(self, reconnect_after_ms: int) -> None:
         """Answer what was asked, say goodbye, close with 4001."""
         if self.is_live:
@@ -264,24 +292,3 @@ class SocketConnection:
             stalled_seconds=round(self.deadlines.stalled_s, 1),
         )
         self.close(CloseCode.SLOW_CONSUMER, grace_s)
-
-
-class _SocketOrigin:
-    """The connection that sent a message and is owed its answer."""
-
-    __slots__ = ("_command_id", "connection", "owed_bytes")
-
-    def __init__(self, connection: SocketConnection, command_id: str, owed_bytes: int) -> None:
-        self.connection = connection
-        self._command_id = command_id
-        self.owed_bytes = owed_bytes
-
-    def settle(self, message: Message, *, duplicate: bool) -> None:
-        """Send the ack; it has the event's place in the order."""
-        self.connection.outbox.push(frames.message_ack(self._command_id, message, duplicate=duplicate))
-        self.connection.send_answered(self.owed_bytes)
-
-    def fail(self, error: ChatError) -> None:
-        """Send the error."""
-        self.connection.answer_error(self._command_id, error)
-        self.connection.send_answered(self.owed_bytes)

@@ -119,15 +119,24 @@ class SocketEndpoint:
     async def _carry(self, websocket: WebSocket, resources: Resources, admission: Admission) -> None:
         offered = cast(Wire | None, websocket.scope.get("extensions", {}).get("chat.wire"))
         if offered is not None:
-            await self._run(websocket, resources, admission, offered)
+            await self._serve_live(websocket, resources, admission, offered)
             return
         plain = AsgiWire(websocket)
         carrying = asyncio.create_task(plain.run())
         try:
-            await self._run(websocket, resources, admission, plain)
-        finally:
+            await self._serve_live(websocket, resources, admission, plain)
+        except asyncio.CancelledError:
             plain.abort()
+            raise
+        finally:
             await carrying
+
+    async def _serve_live(self, websocket: WebSocket, resources: Resources, admission: Admission, wire: Wire) -> None:
+        try:
+            await self._run(websocket, resources, admission, wire)
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing above could tell the client
+            log_events.WS_FAILED.emit(step="connect", exc_info=error)
+            wire.close(CloseCode.INTERNAL_ERROR, CloseCode.INTERNAL_ERROR.reason, self._settings.pace.stall_s)
 
     async def _run(self, websocket: WebSocket, resources: Resources, admission: Admission, wire: Wire) -> None:
         principal = admission.principal
@@ -187,9 +196,8 @@ class SocketEndpoint:
                 await resources.manager.join(connection, check=check, welcome=welcome)
         except ChatError as error:
             connection.close(_CLOSE_CODES.get(error.code, CloseCode.INTERNAL_ERROR))
-        except Exception as error:  # noqa: BLE001 - the last resort: the socket must not hang between two states
-            log_events.COMMAND_FAILED.emit(type="connect", exc_info=error)
-            connection.close(CloseCode.INTERNAL_ERROR)
+        except Exception as error:  # noqa: BLE001 - the socket must not hang between two states
+            connection.break_off("join", error)
         else:
             connection.go_live()
 

@@ -62,7 +62,7 @@ class EchoSink:
 
 
 class EchoServer:
-    """A real server in a thread. Paths: /echo, /late (goes live when the test says so), /refuse, /plain."""
+    """A real server in a thread. Paths: /echo, /late (goes live when the test says so), /broken, /refuse, /plain."""
 
     def __init__(self, loop: str) -> None:
         self.sinks: dict[str, EchoSink] = {}
@@ -142,6 +142,9 @@ class EchoServer:
         if scope["path"] == "/plain":
             while (message := await receive())["type"] == "websocket.receive":
                 await send({"type": "websocket.send", "text": message["text"]})
+            return
+        if scope["path"] == "/broken":
+            scope["extensions"]["chat.wire"].close(4000, "internal_error", SECONDS)
             return
         sink = EchoSink(scope["extensions"]["chat.wire"])
         with self.accepted:

@@ -138,6 +138,13 @@ def test_a_clients_goodbye_is_answered_and_reported_once(echo: EchoServer, name:
     assert sink.losses == [(1000, "bye")]
 
 
+def test_a_goodbye_before_the_start_is_read_and_the_line_ends(echo: EchoServer, name: str) -> None:
+    with Client(echo) as client:
+        client.upgrade(f"/broken?{name}")
+        assert client.read_close() == (4000, "internal_error")
+        assert client.is_at_end()
+
+
 def test_a_cut_line_is_1006(echo: EchoServer, name: str) -> None:
     with Client(echo) as client:
         client.upgrade(f"/echo?{name}")

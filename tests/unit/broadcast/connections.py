@@ -62,9 +62,16 @@ class RecordingConnection:
         self.is_live = False
         self.room_ids: set[str] = set()
         self.wire = RecordingWire()
-        self.outbox = Outbox(self.wire, frames_max=frames_max, bytes_max=2**40, on_overflow=self._overflow)
+        self.outbox = Outbox(
+            self.wire,
+            frames_max=frames_max,
+            bytes_max=2**40,
+            on_overflow=self._overflow,
+            on_fault=lambda error: self.break_off("send", error),
+        )
         self.closed_with: CloseCode | None = None
         self.overflows = 0
+        self.faults: list[tuple[str, Exception]] = []
         # What a server does when the socket is gone; set by who registers the connection.
         self.on_lost: Callable[[], None] = lambda: None
 
@@ -79,6 +86,12 @@ class RecordingConnection:
             self.closed_with = code
             self.outbox.flush()
             self.outbox.close()
+
+    def break_off(self, step: str, error: Exception) -> None:
+        """Keep what broke, and end."""
+        self.faults.append((step, error))
+        self.outbox.close()
+        self.close(CloseCode.INTERNAL_ERROR)
 
     def lose(self) -> None:
         """Lose the line."""

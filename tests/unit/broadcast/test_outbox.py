@@ -20,7 +20,18 @@ class Box:
         self.wire = RecordingWire()
         self.wire.is_writable = is_writable
         self.overflows: list[tuple[int, int]] = []
-        self.outbox = Outbox(self.wire, frames_max=FRAMES_MAX, bytes_max=BYTES_MAX, on_overflow=self._overflow)
+        self.faults: list[Exception] = []
+        self.outbox = self.make(frames_max=FRAMES_MAX, bytes_max=BYTES_MAX)
+
+    def make(self, *, frames_max: int, bytes_max: int) -> Outbox:
+        """Make an outbox of another size over the same wire."""
+        return Outbox(
+            self.wire,
+            frames_max=frames_max,
+            bytes_max=bytes_max,
+            on_overflow=self._overflow,
+            on_fault=self.faults.append,
+        )
 
     def _overflow(self) -> None:
         self.overflows.append((self.outbox.frames, self.outbox.size_bytes))
@@ -48,7 +59,7 @@ async def test_what_one_turn_of_the_loop_brings_goes_out_in_one_write_and_in_ord
 
 async def test_a_flush_is_cut_into_writes_and_stops_where_the_transport_is_full() -> None:
     box = Box()
-    box.outbox = Outbox(box.wire, frames_max=100, bytes_max=2**30, on_overflow=lambda: None)
+    box.outbox = box.make(frames_max=100, bytes_max=2**30)
     half = b"x" * (WRITE_BYTES_MAX // 2)
     for _ in range(5):
         box.outbox.push(half)
@@ -66,7 +77,7 @@ async def test_a_flush_is_cut_into_writes_and_stops_where_the_transport_is_full(
 
 async def test_a_frame_larger_than_a_write_goes_alone() -> None:
     box = Box()
-    box.outbox = Outbox(box.wire, frames_max=100, bytes_max=2**30, on_overflow=lambda: None)
+    box.outbox = box.make(frames_max=100, bytes_max=2**30)
     box.outbox.push(b"small")
     box.outbox.push(b"x" * (2 * WRITE_BYTES_MAX))
     box.outbox.push(b"small")
@@ -182,3 +193,25 @@ async def test_the_high_water_mark_is_what_once_waited() -> None:
     box.wire.is_writable = True
     box.outbox.flush()
     assert (box.outbox.frames, box.outbox.frames_high_water) == (0, 5)
+
+
+@pytest.mark.parametrize("way", ["scheduled", "at the bound"])
+async def test_when_the_wire_breaks_somebody_is_told_once_and_nothing_more_is_taken(
+    monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A frame is lost with it: what came behind would hide the hole."""
+    box = Box()
+    fault = RuntimeError("a fault")
+
+    def broken(_payloads: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(box.wire, "write", broken)
+    box.fill(1 if way == "scheduled" else FRAMES_MAX + 1)
+    await turn()
+    monkeypatch.undo()
+    box.fill(3)
+    box.outbox.flush()
+    await turn()
+    assert box.faults == [fault]
+    assert (box.wire.writes, box.overflows, box.outbox.frames) == ([], [], 0)

@@ -14,6 +14,7 @@ from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.cli.database import migrate_database
 from api.domain.errors import ChatError, ErrorCode
+from api.ws.connection import SocketConnection
 from config.settings import Settings
 from tests.support.accounts import PASSWORD
 
@@ -36,7 +37,7 @@ def headers_of_ada(client: TestClient) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("failure", "logged"),
-    [(RuntimeError(SECRET), ["connect"]), (ChatError(ErrorCode.UNAVAILABLE, "The database is busy."), [])],
+    [(RuntimeError(SECRET), ["join"]), (ChatError(ErrorCode.UNAVAILABLE, "The database is busy."), [])],
 )
 def test_a_join_that_fails_closes_the_connection_with_4000(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, failure: Exception, logged: list[str]
@@ -52,7 +53,26 @@ def test_a_join_that_fails_closes_the_connection_with_4000(
         with client.websocket_connect("/v1/ws", headers=headers) as socket, pytest.raises(WebSocketDisconnect) as lost:
             socket.receive_text()
     assert (lost.value.code, lost.value.reason) == (4000, "internal_error")
-    assert [line["type"] for line in lines if line["event"] == "command.failed"] == logged
+    assert [line["step"] for line in lines if line["event"] == "ws.failed"] == logged
+    with client.websocket_connect("/v1/ws", headers=headers) as socket:
+        assert socket.receive_json()["type"] == "welcome"
+
+
+def test_a_connection_that_breaks_before_it_joins_is_closed_with_4000(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RuntimeError(SECRET)
+
+    headers = headers_of_ada(client)
+    with monkeypatch.context() as patched, capture_logs() as lines:
+        patched.setattr(SocketConnection, "hold_reading", broken)
+        with client.websocket_connect("/v1/ws", headers=headers) as socket, pytest.raises(WebSocketDisconnect) as lost:
+            socket.receive_text()
+    assert (lost.value.code, lost.value.reason) == (4000, "internal_error")
+    assert [(line["event"], line["step"]) for line in lines if line["log_level"] == "error"] == [
+        ("ws.failed", "connect")
+    ]
     with client.websocket_connect("/v1/ws", headers=headers) as socket:
         assert socket.receive_json()["type"] == "welcome"
 
