@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 
 import pytest
 
@@ -66,85 +65,6 @@ async def test_a_frame_may_have_64_kib_and_not_a_byte_more(server: ServerProcess
     await socket.send_frame(Opcode.TEXT, command + b" " * (LIMIT - len(command) + 1))
     code, _ = await socket.closed()
     assert code == 1009
-    socket.close()
-
-
-@pytest.mark.wire("close 1009")
-async def test_fragments_are_counted_together(server: ServerProcess, token_of: TokenOf) -> None:
-    socket = await RawSocket.open(server, token_of(server))
-    await socket.send_frame(Opcode.TEXT, b"x" * 30_000, first_bits=0)
-    await socket.send_frame(Opcode.CONTINUATION, b"x" * 30_000, first_bits=0)
-    await socket.send_frame(Opcode.CONTINUATION, b"x" * 30_000)
-    assert (await socket.closed())[0] == 1009
-    socket.close()
-
-
-@pytest.mark.wire("close 1009")
-async def test_a_claim_of_a_huge_frame_is_refused_before_it_comes(server: ServerProcess, token_of: TokenOf) -> None:
-    socket = await RawSocket.open(server, token_of(server))
-    await socket.text("welcome")
-    await socket.send_bytes(bytes([0x81, 0xFF]) + struct.pack("!Q", 2**40) + b"mask")
-    assert (await socket.closed())[0] == 1009
-    socket.close()
-
-
-async def test_a_command_in_fragments_with_a_ping_between_them_is_one_command(
-    server: ServerProcess, token_of: TokenOf
-) -> None:
-    socket = await RawSocket.open(server, token_of(server))
-    await socket.text("welcome")
-    await socket.send_frame(Opcode.TEXT, b'{"type": "pi', first_bits=0)
-    await socket.send_frame(Opcode.PING, b"here")
-    await socket.send_frame(Opcode.CONTINUATION, b"", first_bits=0)
-    await socket.send_frame(Opcode.CONTINUATION, b'ng", "id": "c1"}')
-    assert await socket.frame() == (Opcode.PONG, b"here")
-    assert (await socket.text("ack"))["id"] == "c1"
-    socket.close()
-
-
-@pytest.mark.wire("close 1007")
-@pytest.mark.parametrize("payload", [b"\xff\xfe", b'{"type": "ping", "id": "\xc3("}', b"\xed\xa0\x80", b"\xf0\x9f\xa6"])
-async def test_text_that_is_no_utf_8_ends_the_socket(server: ServerProcess, token_of: TokenOf, payload: bytes) -> None:
-    socket = await RawSocket.open(server, token_of(server))
-    await socket.send_frame(Opcode.TEXT, payload)
-    assert (await socket.closed())[0] == 1007
-    socket.close()
-
-
-@pytest.mark.wire("close 1002")
-@pytest.mark.parametrize(
-    "frame",
-    [
-        {"opcode": Opcode.TEXT, "payload": b"{}", "masked": False},
-        {"opcode": Opcode.TEXT, "payload": b"{}", "first_bits": 0xC0},
-        {"opcode": 3, "payload": b"{}"},
-        {"opcode": 11, "payload": b""},
-        {"opcode": Opcode.CONTINUATION, "payload": b"{}"},
-        {"opcode": Opcode.PING, "payload": b"x" * 126},
-        {"opcode": Opcode.PING, "payload": b"x", "first_bits": 0},
-        {"opcode": Opcode.CLOSE, "payload": struct.pack("!H", 1005)},
-        {"opcode": Opcode.CLOSE, "payload": b"x"},
-    ],
-    ids=[
-        "unmasked",
-        "RSV1",
-        "opcode 3",
-        "opcode 11",
-        "orphan",
-        "long ping",
-        "ping in parts",
-        "close 1005",
-        "half a code",
-    ],
-)
-async def test_a_breach_of_the_protocol_ends_the_socket(
-    server: ServerProcess, token_of: TokenOf, frame: dict[str, object]
-) -> None:
-    socket = await RawSocket.open(server, token_of(server))
-    await socket.text("welcome")
-    await socket.send_frame(**frame)  # type: ignore[arg-type]
-    assert (await socket.closed())[0] == 1002
-    await socket.ended()
     socket.close()
 
 
