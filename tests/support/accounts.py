@@ -110,7 +110,7 @@ class House:
 async def open_store(folder: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
     """Open a migrated database in this folder."""
     path = folder / "chat.db"
-    path.write_bytes(_migrated_database())
+    path.write_bytes(migrated_database())
     url = f"sqlite+aiosqlite:///{path}"
     async with open_sqlite_store(url, observe_commit=lambda _seconds: None, clock_ms=clock) as store:
         yield store
@@ -159,8 +159,8 @@ async def open_house(
 
 
 @cache
-def _migrated_database() -> bytes:
-    # Once for all tests of a process: a migration is slow beside what they do with it.
+def migrated_database() -> bytes:
+    """Make an empty database; once for all tests of a process, a migration is slow beside what they do with it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "chat.db"
         migrate(f"sqlite+aiosqlite:///{path}")

@@ -1,0 +1,69 @@
+"""Bodies are JSON in UTF-8, and what is not is a problem document that names the body."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+
+from api.middleware.context import ContextMiddleware
+from api.middleware.errors import FIELDS_MAX, add_error_handlers
+from api.middleware.rate_limit import HttpLimits
+from api.rest.json_route import JsonRoute
+from tests.support.problems import check_problem
+
+
+async def send(body: bytes, **headers: str) -> httpx2.Response:
+    app, router = FastAPI(), APIRouter(route_class=JsonRoute)
+
+    async def echo(body: dict[str, object]) -> dict[str, object]:
+        if "raise" in body:
+            raise HTTPException(405, "not now")
+        return body
+
+    router.post("/")(echo)
+    app.include_router(router)
+    app.state.http_limits = HttpLimits("1/minute", is_enabled=False)
+    add_error_handlers(app)
+    app.add_middleware(ContextMiddleware, new_id=lambda: "r1")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as http:
+        return await http.post("/", content=body, headers={"Content-Type": "application/json"} | headers)
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\xc3\xa4"}', b' {"a": "\\u00e4"} '])
+async def test_json_in_utf_8_is_read(body: bytes) -> None:
+    assert (await send(body)).json() == {"a": "ä"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b'{"a": NaN}',
+        b'{"a": 1,}',
+        b'{"a": "\xe4"}',
+        b'{"a": "\\ud800"}',
+        '{"a": "ä"}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"a": 1}',
+    ],
+)
+async def test_anything_else_is_refused_as_a_fault_of_the_body(body: bytes) -> None:
+    document = check_problem(await send(body), 422, "validation_error")
+    assert {error["loc"][0] for error in document["errors"]} == {"body"}
+
+
+async def test_an_object_of_many_fields_is_one_error() -> None:
+    def of(count: int) -> bytes:
+        return b"{" + b",".join(b'"f%d": 1' % number for number in range(count)) + b"}"
+
+    assert len((await send(of(FIELDS_MAX))).json()) == FIELDS_MAX
+    (error,) = check_problem(await send(of(FIELDS_MAX + 1)), 422, "validation_error")["errors"]
+    assert (error["loc"], error["type"]) == (["body"], "too_many_fields")
+
+
+async def test_what_a_handler_refuses_stays_what_it_is() -> None:
+    check_problem(await send(b'{"raise": 1}'), 405, "method_not_allowed")
