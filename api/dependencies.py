@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from api import log_events
 from api.domain.errors import ChatError
-from api.middleware.context import bind_user
+from api.middleware.context import bind_user, shown_path
 from api.middleware.rate_limit import http_limits_of
 from api.resources import Resources
 from api.services.authentication import Principal
@@ -45,7 +45,9 @@ async def current_principal(
     try:
         principal = await resources.authenticator.authenticate(token or None)
     except ChatError as error:
-        log_events.AUTH_REFUSED.emit(code=error.code.value, client=client_address(request), path=request.scope["path"])
+        log_events.AUTH_REFUSED.emit(
+            code=error.code.value, client=client_address(request), path=shown_path(request.scope)
+        )
         # Who has no good token has no budget of his own, and is stopped before the decorator counts.
         http_limits_of(request).count_refused(request)
         raise

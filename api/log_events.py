@@ -130,8 +130,9 @@ WS_REFUSED: Final = _event(
 )
 WS_DISCONNECTED: Final = _info(
     "ws.disconnected",
-    "connection_id user_id code reason seconds frames_in frames_out bytes_in bytes_out",
-    "A socket is gone. `code` is the close code: 1000 and 1001 the client's goodbye, 1006 a lost line, 4xxx ours.",
+    "connection_id user_id code reason ended_by seconds frames_in frames_out bytes_in bytes_out",
+    "A socket is gone. `ended_by` says whose close code and reason these are: client, server, or nobody where the line "
+    "was lost (1006). A client may send any code, ours included.",
     "Many 1006 or 4002 at once: the network or a proxy's timeout. 4003: see ws.slow_consumer.",
 )
 WS_SLOW_CONSUMER: Final = _event(
@@ -163,6 +164,13 @@ HTTP_REQUEST: Final = _info(
     "method path status ms client user_agent bytes_out",
     "One REST request was answered, in `ms`.",
     "status 500 comes with an http.error of the same `request_id`; 503 with store.unavailable, or while draining.",
+)
+HTTP_REFUSED: Final = _event(
+    "http.refused",
+    "warning",
+    "code status client",
+    "Bytes came that are no HTTP; they were answered, and the connection closed.",
+    "Now and then: scanners, or TLS spoken to this port. A stream from one `client`: block the address.",
 )
 HTTP_ERROR: Final = _event(
     "http.error",

@@ -21,7 +21,11 @@ _DEPTH: Final = 12
 # Beyond what JSON itself escapes: DEL, the C1 controls (terminals obey them), line separators, bidirectional overrides.
 _UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _UNSAFE_ON_SCREEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_QUERY: Final = re.compile(r"(?<=[^\s?])\?[^\s\"']+")
+_QUERY: Final = re.compile(r"\?\S+")
+# Wherever a client puts it: a JSON web token, and a text of the shape that refresh tokens and tickets have.
+_TOKEN: Final = re.compile(r"eyJ[\w-]{8,}\.[\w.-]+|(?<![\w-])[\w-]{43}(?![\w-])", re.ASCII)
+_TOKEN_CHARS_MIN: Final = 43
+_LOOKED_AT: Final = 1024  # characters of one text in which tokens are looked for, far beyond those that are shown
 _SQL_TAIL: Final = re.compile(r"\s*\[(SQL|parameters): .*", re.DOTALL)
 
 
@@ -108,12 +112,15 @@ def _message(error: BaseException) -> str:
     if isinstance(error, pydantic_core.ValidationError):
         return f"{error.error_count()} validation errors for {error.title}"  # its own text holds the input
     try:
-        return _SQL_TAIL.sub("", str(error))  # the values of the parameters, message bodies among them
+        # The tail is the values of the parameters, message bodies among them.
+        return without_query(_SQL_TAIL.sub("", str(error)))
     except Exception:  # noqa: BLE001 - an error that cannot say what it is
         return "<unprintable>"
 
 
 def _cut(text: str) -> str:
+    if len(text) >= _TOKEN_CHARS_MIN:
+        text = _TOKEN.sub("…", text[:_LOOKED_AT])
     if not text.isascii():
         text = text.encode(errors="backslashreplace").decode()  # lone surrogates are no JSON elsewhere
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"

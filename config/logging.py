@@ -30,8 +30,8 @@ _LEAST_LEVELS: Final = {
     "sqlalchemy": logging.WARNING,
     "websockets": logging.WARNING,
 }
-# What uvicorn says about its own life and single connections; our events say it better. The lines about WebSockets
-# hold the query string, and so perhaps a ticket; the last one is said of every client that gives up early.
+# What uvicorn says about its own life and single connections; our events say it better, and with the client's address.
+# The lines about WebSockets hold the query string, and so perhaps a ticket.
 _UVICORN_NOISE: Final = (
     "Started server process [%d]",
     "Waiting for application startup.",
@@ -45,7 +45,10 @@ _UVICORN_NOISE: Final = (
     '%s - "WebSocket %s" 403',
     "connection open",
     "connection closed",
-    "ASGI callable returned without completing handshake.",
+    "ASGI callable returned without completing handshake.",  # said of every client that gives up early
+    "Cancel %s running task(s), timeout graceful shutdown exceeded",  # each has a line of its own
+    "Invalid HTTP request received.",
+    "Unsupported upgrade request.",
 )
 
 

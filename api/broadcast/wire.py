@@ -1,7 +1,21 @@
 """The seam between a connection and what carries its bytes."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
+
+Ender = Literal["client", "server", "nobody"]
+
+
+class Ending(NamedTuple):
+    """How a connection ended: the close code and reason, and whose they are; 1006 and nobody's where none came."""
+
+    code: int
+    reason: str
+    by: Ender
+
+
+NOBODYS: Ending = Ending(1006, "", "nobody")
+"""The line was lost: no close frame came (RFC 6455 §7.1.5)."""
 
 
 class Sink(Protocol):
@@ -16,8 +30,8 @@ class Sink(Protocol):
     def writable_again(self) -> None:
         """Learn that the transport took what it had."""
 
-    def connection_lost(self, code: int, reason: str) -> None:
-        """Learn, once, that the connection is gone, with the close code seen (1006 if none)."""
+    def connection_lost(self, ending: Ending) -> None:
+        """Learn, once, that the connection is gone, and how."""
 
 
 class Wire(Protocol):

@@ -6,6 +6,7 @@ The message door is `bind_connection`: every line written for a connection carri
 import re
 import time
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +18,9 @@ REQUEST_ID_HEADER = "X-Request-ID"
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines; a line each would hide the people. A failure is told by its own event."""
 
+HIDDEN: Final = "…"
+_SEGMENT: Final = re.compile(r"(?!eyJ)[\w.~-]{0,40}", re.ASCII)
+_PATH_CHARS_MAX: Final = 512
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SERVER_ERROR = 500
 
@@ -64,7 +68,7 @@ class ContextMiddleware:
             return
         log_events.HTTP_REQUEST.emit(
             method=scope["method"],
-            path=scope["path"],
+            path=shown_path(scope),
             status=answer.status,
             ms=round(seconds * 1000, 1),
             client=(scope.get("client") or ("",))[0],
@@ -81,6 +85,15 @@ class _Answer:
     def __init__(self) -> None:
         self.status = 499  # the client was gone before any answer
         self.bytes_out = 0
+
+
+def shown_path(scope: Scope) -> str:
+    """Give a request's path as a log may hold it: parts that are longer than an id, or no plain word, are hidden.
+
+    Clients put tokens into addresses, which are percent-decoded here: a query string can hide behind `%3F`.
+    """
+    parts = scope["path"][:_PATH_CHARS_MAX].split("/")
+    return "/".join(part if _SEGMENT.fullmatch(part) else HIDDEN for part in parts)
 
 
 def bind_user(user_id: str) -> None:

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import log_events
 from api.domain.errors import ChatError, ErrorCode, FieldError, internal_error
+from api.middleware.context import shown_path
 from api.middleware.rate_limit import http_limits_of
 from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
 
 LOCATION_CHARS_MAX: Final = 64
 ERRORS_MAX: Final = 20
+RETRY_AFTER_MS: Final = 1000
 FIELDS_MAX: Final = 64
 """An object with more is not looked into: each unknown field would be an error of its own, 6,000 in one frame."""
 
@@ -119,7 +121,10 @@ _UNREADABLE = FieldError(loc=["body"], msg="cannot be read", type="body_unreadab
 
 
 class UnforeseenErrorMiddleware:
-    """Log what nobody foresaw, once and with its traceback, and answer 500 without a word of it."""
+    """Log what nobody foresaw, once and with its traceback, and answer 500 without a word of it.
+
+    A request that the server has to give up at its end is answered `draining`, and its cancellation goes on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -138,15 +143,27 @@ class UnforeseenErrorMiddleware:
 
         try:
             await self._app(scope, receive, send_noted)
-        except asyncio.CancelledError:
-            # The server ends, and this request had not: the client sees that, and nobody here has to be told of a
-            # fault.
-            return
-        except Exception as error:  # noqa: BLE001 - the last resort
-            log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=scope["path"], exc_info=error)
+        except (Exception, asyncio.CancelledError) as error:
+            is_given_up = isinstance(error, asyncio.CancelledError) and _is_being_cancelled()
+            if not is_given_up:
+                log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=shown_path(scope), exc_info=error)
             if not has_started:
-                response = problem_response(HTTPConnection(scope), internal_error())
-                await response(scope, receive, send)
+                refused = _given_up() if is_given_up else internal_error()
+                await problem_response(HTTPConnection(scope), refused)(scope, receive, send)
+            if is_given_up:
+                raise
+
+
+def _is_being_cancelled() -> bool:
+    """Tell a request that the server gives up at its end from one whose own work was cancelled under its hands."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _given_up() -> ChatError:
+    return ChatError(
+        ErrorCode.DRAINING, "This server is going down, and this was not done in time.", retry_after_ms=RETRY_AFTER_MS
+    )
 
 
 def command_error(error: Exception, *, connection_id: str, user_id: str, command_type: str) -> ChatError:

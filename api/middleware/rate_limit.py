@@ -122,15 +122,20 @@ class MessageLimits:
         limit = self._limits.get("messages")
         return None if limit is None else limit.rule
 
-    def check(self, bucket: Bucket, user_id: str) -> None:
+    def check(self, bucket: Bucket, user_id: str, address: str) -> None:
         """Take one from a user's budget, before any effect.
+
+        Args:
+            bucket: which budget.
+            user_id: whose.
+            address: of the client, for the log.
 
         Raises:
             ChatError: `rate_limited`.
         """
         limit = self._limits.get(bucket)
         if limit is not None and (wait_ms := limit.check(user_id)):
-            log_events.RATE_LIMIT_EXCEEDED.emit(limit=bucket, user_id=user_id, client=None)
+            log_events.RATE_LIMIT_EXCEEDED.emit(limit=bucket, user_id=user_id, client=address)
             raise rate_limited(limit.rule, wait_ms)
 
 

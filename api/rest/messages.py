@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, Strict
 
-from api.dependencies import AppResources, CurrentPrincipal
+from api.dependencies import AppResources, CurrentPrincipal, client_address
 from api.domain.errors import ChatError, ErrorCode, FieldError, invalid
 from api.middleware.rate_limit import HttpLimits, MessageLimits
 from api.protocol.events import EventPage
@@ -58,7 +58,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
     router = APIRouter(prefix="/v1", tags=["messages"], route_class=JsonRoute)
 
     async def send_message(  # noqa: PLR0917 - the path, the body, and who asks
-        request: Request,  # noqa: ARG001 - the limiter reads it, here and below
+        request: Request,
         response: Response,
         room_id: Id,
         body: NewMessage,
@@ -66,28 +66,28 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         principal: CurrentPrincipal,
         idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
     ) -> dict[str, Any]:
-        message_limits.check("messages", principal.user.id)
+        message_limits.check("messages", principal.user.id, client_address(request))
         message, is_duplicate = await resources.messages.post(principal.user, room_id, body.body, idempotency_key)
         response.status_code = 200 if is_duplicate else 201
         return message_object(message)
 
     async def edit_message(
-        request: Request,  # noqa: ARG001
+        request: Request,
         message_id: Id,
         body: NewMessage,
         resources: AppResources,
         principal: CurrentPrincipal,
     ) -> dict[str, Any]:
-        message_limits.check("messages", principal.user.id)
+        message_limits.check("messages", principal.user.id, client_address(request))
         return message_object(await resources.messages.edit(principal.user, message_id, body.body))
 
     async def delete_message(
-        request: Request,  # noqa: ARG001
+        request: Request,
         message_id: Id,
         resources: AppResources,
         principal: CurrentPrincipal,
     ) -> None:
-        message_limits.check("messages", principal.user.id)
+        message_limits.check("messages", principal.user.id, client_address(request))
         await resources.messages.delete(principal.user, message_id)
 
     router.post(
@@ -140,7 +140,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
 
 
 async def list_messages(
-    request: Request,  # noqa: ARG001
+    request: Request,  # noqa: ARG001 - the limiter reads it, here and below
     room_id: Id,
     query: Annotated[MessageQuery, Query()],
     resources: AppResources,

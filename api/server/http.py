@@ -6,6 +6,9 @@ from typing import cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api import log_events
+from api.domain.errors import ErrorCode
+
 
 class ChatHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with an upgrade that loses no byte and no warning of a full buffer."""
@@ -16,6 +19,12 @@ class ChatHttpProtocol(HttpToolsProtocol):
         self._segment = data
         super().data_received(data)
         self._segment = b""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read as HTTP."""
+        code = ErrorCode.BAD_REQUEST
+        log_events.HTTP_REFUSED.emit(code=code.value, status=400, client=self.client[0] if self.client else "")
+        super().send_400_response(msg)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, and with it what came behind the request in the same read (uvicorn drops that).

@@ -117,7 +117,9 @@ class StartupWitness:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            await self.app(scope, receive, send)
+            # What is left at the end is cancelled, which uvicorn would log as a fault of the application.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.app(scope, receive, send)
             return
 
         async def send_without_traceback(message: Message) -> None:

@@ -12,7 +12,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Event, State
 
-from api.broadcast.wire import Sink
+from api.broadcast.wire import NOBODYS, Ending, Sink
 from api.server.framing import ping_frame, text_frame_header
 from api.server.handshake import HandshakeProtocol
 from api.server.tcp import set_socket_options
@@ -45,7 +45,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         self._is_live = False
         self._wants_frames = True
         self._held: list[Event] = []  # parsed, but not wanted yet
-        self._outcome: tuple[int, str] | None = None  # what this side closed with
+        self._outcome: Ending | None = None  # what this side closed with
 
     # --- the Wire
 
@@ -107,7 +107,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
         self.close_sent = True
-        self._outcome = (code, reason)
+        self._outcome = Ending(code, reason, "server")
         self.transport.write(b"".join(self.conn.data_to_send()))
         self._abort_after(grace_s)
         # The peer's answer has to be read, whoever had paused that.
@@ -240,7 +240,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         close = self.conn.close_sent
         assert close is not None  # noqa: S101 - the parser fails a connection with a close frame
         self.close_sent = True
-        self._outcome = (close.code, close.reason)
+        self._outcome = Ending(int(close.code), close.reason, "server")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.transport.can_write_eof():
@@ -291,6 +291,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         if sink is None:
             return
         peer = self.conn.close_rcvd
-        seen = self._outcome or ((peer.code, peer.reason) if peer is not None else None)
-        code, reason = seen or (CloseCode.ABNORMAL_CLOSURE, "")
-        sink.connection_lost(int(code), reason)
+        if self._outcome is not None:
+            sink.connection_lost(self._outcome)
+        else:
+            sink.connection_lost(NOBODYS if peer is None else Ending(int(peer.code), peer.reason, "client"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.websockets import WebSocket
 
-from api.broadcast.wire import Sink
+from api.broadcast.wire import NOBODYS, Ending, Sink
 
 WAITING_FRAMES_MAX = 64
 """Frames between the outbox and `send`, which waits for the peer."""
@@ -25,7 +25,7 @@ class AsgiWire:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._ended = asyncio.Event()
-        self._outcome = (1006, "")
+        self._outcome = NOBODYS
 
     def start(self, sink: Sink) -> None:
         """Hand everything to the sink from now on."""
@@ -61,7 +61,7 @@ class AsgiWire:
 
     def close(self, code: int, reason: str, grace_s: float) -> None:
         """Queue the goodbye; end without it after the grace."""
-        self._outcome = (code, reason)
+        self._outcome = Ending(code, reason, "server")
         self._frames.put_nowait((code, reason))
         asyncio.get_running_loop().call_later(grace_s, self._ended.set)
 
@@ -81,7 +81,7 @@ class AsgiWire:
                 task.cancel()
             await asyncio.gather(sending, receiving, ended, return_exceptions=True)
             if self._sink is not None:
-                self._sink.connection_lost(*self._outcome)
+                self._sink.connection_lost(self._outcome)
 
     async def _send(self) -> None:
         while True:
@@ -99,8 +99,9 @@ class AsgiWire:
             await self._may_read.wait()
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
-                if self._outcome[0] == 1006:  # noqa: PLR2004 - RFC 6455 §7.1.5
-                    self._outcome = (message.get("code") or 1006, message.get("reason") or "")
+                code = message.get("code") or NOBODYS.code
+                if self._outcome is NOBODYS and code != NOBODYS.code:
+                    self._outcome = Ending(code, message.get("reason") or "", "client")
                 return
             if self._sink is not None:
                 text = message.get("text")

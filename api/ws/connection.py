@@ -9,7 +9,7 @@ from typing import Final
 
 from api import log_events
 from api.broadcast.outbox import Outbox
-from api.broadcast.wire import Wire
+from api.broadcast.wire import Ending, Wire
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User
 from api.middleware.errors import command_error
@@ -45,6 +45,7 @@ class SocketConnection:
         session_id: str,
         expires_at_ms: int,
         *,
+        client: str,
         wire: Wire,
         parts: ConnectionParts,
         on_lost: Callable[["SocketConnection"], None],
@@ -64,7 +65,10 @@ class SocketConnection:
             on_fault=partial(self.break_off, "send"),
         )
         self.deadlines = Deadlines(parts.pace, expires_at_ms)
-        self.lost: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        # Frames come in outside of it, and what is logged because of them has to name the connection all the same.
+        self._context = copy_context()
+        self._client = client
+        self.lost: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._wire = wire
         self._parts = parts
         self._on_lost = on_lost
@@ -88,7 +92,7 @@ class SocketConnection:
         self.frames_in += 1
         self.bytes_in += len(data)
         try:
-            self._take(data, text=text)
+            self._context.run(self._take, data, text=text)
         except Exception as error:  # noqa: BLE001 - the server below would cut the line without a word
             self.break_off("frame", error)
         self._read_or_hold()
@@ -102,7 +106,7 @@ class SocketConnection:
         self.outbox.flush()
         self._read_or_hold()
 
-    def connection_lost(self, code: int, reason: str) -> None:
+    def connection_lost(self, ending: Ending) -> None:
         """Forget everything: nothing can be sent any more."""
         self._is_closing = True
         self.outbox.close()
@@ -113,7 +117,7 @@ class SocketConnection:
             self._on_lost(self)
         finally:
             if not self.lost.done():
-                self.lost.set_result((code, reason))
+                self.lost.set_result(ending)
 
     # --- commands
 
@@ -125,7 +129,7 @@ class SocketConnection:
             return
         self._faults.valid_command()
         try:
-            self._parts.limits.check(command.bucket, self.user.id)
+            self._parts.limits.check(command.bucket, self.user.id, self._client)
             self._carry_out(command, len(data))
         except Exception as error:  # noqa: BLE001 - whatever a command does, the connection lives
             self._failed(command, error)
@@ -153,7 +157,7 @@ class SocketConnection:
 
     def _refuse_frame(self, invalid: InvalidCommandError) -> None:
         try:
-            self._parts.limits.check("commands", self.user.id)
+            self._parts.limits.check("commands", self.user.id, self._client)
         except ChatError as limited:
             self.answer_error(invalid.command_id, limited)
             return

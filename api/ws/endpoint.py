@@ -148,6 +148,7 @@ class SocketEndpoint:
             principal.user,
             principal.session_id,
             principal.expires_at_ms,
+            client=client_address(websocket),
             wire=wire,
             parts=self._parts(resources),
             on_lost=partial(_forget, resources),
@@ -160,12 +161,13 @@ class SocketEndpoint:
                 # It began between the last check and the registration, and knows nothing of this connection.
                 connection.close(CloseCode.DRAINING)
             await self._join(connection, resources, admission, websocket)
-            code, reason = await connection.lost
+            ending = await connection.lost
         finally:
             _forget(resources, connection)
         log_events.WS_DISCONNECTED.emit(
-            code=code,
-            reason=reason,
+            code=ending.code,
+            reason=ending.reason,
+            ended_by=ending.by,
             seconds=round(time.monotonic() - started_s, 3),
             frames_in=connection.frames_in,
             frames_out=connection.outbox.frames_out,

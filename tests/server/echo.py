@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Self, TypeVar
 
-from api.broadcast.wire import Wire
+from api.broadcast.wire import Ending, Wire
 from api.server.runner import ChatServer, server_config
 
 Message = MutableMapping[str, Any]
@@ -26,7 +26,7 @@ class EchoSink:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.received: list[tuple[bytes, bool]] = []
-        self.losses: list[tuple[int, str]] = []
+        self.losses: list[Ending] = []
         self.pongs = 0
         self.writable_calls = 0
         self.gone = asyncio.Event()
@@ -49,9 +49,9 @@ class EchoSink:
             self.writable_calls += 1
             self.told.notify_all()
 
-    def connection_lost(self, code: int, reason: str) -> None:
+    def connection_lost(self, ending: Ending) -> None:
         with self.told:
-            self.losses.append((code, reason))
+            self.losses.append(ending)
             self.told.notify_all()
         self.gone.set()
 

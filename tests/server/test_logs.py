@@ -6,15 +6,19 @@ import asyncio
 import json
 import re
 import secrets
+import signal
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
+
+import pytest
 
 from api.log_events import CATALOGUE
 from tests.server.conversation import done
 from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
 from tests.support.people import fresh_password, fresh_username, http_client, login, signup
-from tests.support.raw import exchange, handshake
+from tests.support.problems import check_problem
+from tests.support.raw import exchange, handshake, read_response
 from tests.support.server import CANARY, ServerProcess
 
 
@@ -51,13 +55,61 @@ async def test_a_connection_leaves_a_line_at_its_begin_and_one_at_its_end(person
         await socket.ok("ping")
     await socket.close()
     end = await ada.server.wait_for_log("ws.disconnected", connection_id=connection_id)
-    assert (end["user_id"], end["code"]) == (ada.id, 1000)
+    assert (end["user_id"], end["code"], end["ended_by"]) == (ada.id, 1000, "client")
     assert end["seconds"] >= 0
     assert end["frames_in"] >= 3
     assert end["frames_out"] >= 4
     assert end["bytes_in"] >= 3 * len('{"type": "ping", "id": "c1"}')
     assert end["bytes_out"] > end["bytes_in"]
     assert len(ada.server.find_logs("ws.disconnected", connection_id=connection_id)) == 1
+
+
+async def test_the_end_of_a_connection_tells_who_ended_it(person: MakePerson) -> None:
+    """A client may send any close code, also one of the server's."""
+    ada = await person()
+    sockets = [await ada.connect() for _ in range(3)]
+    liar, lost, sent_away = sockets
+    await liar.connection.close(4003, "slow_consumer")
+    await lost.cut()
+    await ada.http.post("/v1/auth/logout")
+    assert await sent_away.closed() == (4500, "session_revoked")
+    ends = []
+    for socket in sockets:
+        connection_id = socket.welcome["connection_id"]
+        end = await ada.server.wait_for_log("ws.disconnected", connection_id=connection_id)
+        ends.append((end["code"], end["reason"], end["ended_by"]))
+    assert ends == [
+        (4003, "slow_consumer", "client"),
+        (1006, "", "nobody"),
+        (4500, "session_revoked", "server"),
+    ]
+
+
+async def test_bytes_that_are_no_http_leave_a_line_with_their_senders_address(server: ServerProcess) -> None:
+    before = len(server.find_logs("http.refused"))
+    for garbage in (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"GET  HTTP/9.9\r\n\r\n", b"hello\r\n\r\n"):
+        assert (await exchange(server, garbage)).status_code == 400
+    upgrade = "Host: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n"
+    assert (await exchange(server, f"GET /healthz HTTP/1.1\r\n{upgrade}\r\n".encode())).status_code == 200
+    lines = server.find_logs("http.refused")[before:]
+    assert [(line["code"], line["status"], line["client"]) for line in lines] == [("bad_request", 400, "127.0.0.1")] * 3
+    assert not [line for line in server.find_logs("server.log") if line["level"] != "info"]
+
+
+@pytest.mark.long  # the server waits 5 s for what is under way
+async def test_a_request_that_never_ends_is_given_up_without_a_word_of_a_fault(make_server: MakeServer) -> None:
+    server = make_server()
+    head = b"POST /v1/auth/signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head + b"{")
+    await exchange(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # so that the other one has arrived
+    server.signal(signal.SIGTERM)
+    check_problem(await read_response(reader), 503, "draining")
+    writer.close()
+    assert await server.wait_for_exit() == 0
+    (line,) = server.find_logs("http.request", path="/v1/auth/signup")
+    assert line["status"] == 503
+    assert not [line for line in server.find_logs("server.log") if line["level"] != "info"]
 
 
 async def test_a_request_leaves_exactly_one_line(person: MakePerson) -> None:
@@ -162,7 +214,7 @@ async def test_a_clients_text_in_a_field_is_cut_and_cannot_break_the_line(server
         await http.get("/v1/" + "y" * 3_000)
         await http.get("/healthz", headers={"User-Agent": "z" * 3_000, "Origin": "o" * 3_000})
         await handshake(server, ("User-Agent", "z" * 3_000), ("Origin", "https://" + "o" * 3_000))
-    assert [line for line in server.find_logs("http.request", status=404) if line["path"].startswith("/v1/" + "y" * 99)]
+    assert server.find_logs("http.request", status=404, path="/v1/…")
     for record in server.logs():
         assert record["event"] != "forged.line"
         for value in record.values():

@@ -45,7 +45,8 @@ async def test_one_message_too_many_is_refused_with_the_time_to_wait(
     assert 0 < error["retry_after_ms"] <= 60_000
     messages = done(await ada.http.get(f"/v1/rooms/{room['id']}/messages"))["items"]
     assert {message["body"] for message in messages} == {f"{CANARY} allowed"}
-    await slow.wait_for_log("rate_limit.exceeded", limit="messages", user_id=ada.id)
+    line = await slow.wait_for_log("rate_limit.exceeded", limit="messages", user_id=ada.id)
+    assert (line["client"], line["connection_id"]) == ("127.0.0.1", socket.welcome["connection_id"])
 
 
 async def test_the_limit_is_the_users_on_all_sockets_and_over_rest(
@@ -58,6 +59,9 @@ async def test_the_limit_is_the_users_on_all_sockets_and_over_rest(
     assert (await second.error("message.send", room_id=room["id"], body="x"))["code"] == "rate_limited"
     answer = await ada.http.post(f"/v1/rooms/{room['id']}/messages", json={"body": "x"})
     check_problem(answer, 429, "rate_limited")
+    await slow.wait_for_log(
+        "rate_limit.exceeded", limit="messages", client="127.0.0.1", request_id=answer.headers["X-Request-ID"]
+    )
     others = await eve.connect()
     await spend(eve, others, room)
 

@@ -135,7 +135,7 @@ def test_a_clients_goodbye_is_answered_and_reported_once(echo: EchoServer, name:
         assert client.is_at_end()
     sink = echo.sink(name)
     sink.wait_for(lambda: bool(sink.losses))
-    assert sink.losses == [(1000, "bye")]
+    assert sink.losses == [(1000, "bye", "client")]
 
 
 def test_a_goodbye_before_the_start_is_read_and_the_line_ends(echo: EchoServer, name: str) -> None:
@@ -150,7 +150,7 @@ def test_a_cut_line_is_1006(echo: EchoServer, name: str) -> None:
         client.upgrade(f"/echo?{name}")
         sink = echo.sink(name)
     sink.wait_for(lambda: bool(sink.losses))
-    assert sink.losses == [(1006, "")]
+    assert sink.losses == [(1006, "", "nobody")]
 
 
 def test_our_goodbye_waits_for_the_answer(echo: EchoServer, name: str) -> None:
@@ -163,7 +163,7 @@ def test_our_goodbye_waits_for_the_answer(echo: EchoServer, name: str) -> None:
         client.send(client.frame(CLOSE, struct.pack("!H", 4001)))
         assert client.is_at_end()
         sink.wait_for(lambda: bool(sink.losses))
-        assert sink.losses == [(4001, "draining")]
+        assert sink.losses == [(4001, "draining", "server")]
 
 
 def test_a_silent_peer_is_cut_off_after_the_grace(echo: EchoServer, name: str) -> None:
@@ -172,7 +172,7 @@ def test_a_silent_peer_is_cut_off_after_the_grace(echo: EchoServer, name: str) -
         sink = echo.sink(name)
         echo.call(lambda: sink.wire.close(4002, "heartbeat_timeout", 0.1))
         sink.wait_for(lambda: bool(sink.losses))
-        assert sink.losses == [(4002, "heartbeat_timeout")]
+        assert sink.losses == [(4002, "heartbeat_timeout", "server")]
         assert client.read_close() == (4002, "heartbeat_timeout")
         assert client.is_at_end()
 
@@ -209,7 +209,7 @@ def test_a_reader_that_stalls_fills_a_bounded_buffer_and_is_cut_off_within_the_g
         echo.call(lambda: sink.wire.close(4003, "slow_consumer", 0.2))
         sink.wait_for(lambda: bool(sink.losses))
         assert time.monotonic() - begin < 2
-        assert sink.losses == [(4003, "slow_consumer")]
+        assert sink.losses == [(4003, "slow_consumer", "server")]
         assert not client.reads_a_close_frame(), "it could not be sent any more"
 
 
@@ -221,7 +221,7 @@ def test_a_reader_that_stalls_and_says_goodbye_is_cut_off_as_well(echo: EchoServ
         before = echo.call(lambda: len(echo.server.server_state.connections))
         client.send(client.frame(CLOSE, struct.pack("!H", 1000)))
         sink.wait_for(lambda: bool(sink.losses))
-        assert sink.losses == [(1000, "")]
+        assert sink.losses == [(1000, "", "client")]
         deadline = time.monotonic() + LINGER_S + 3
         while echo.call(lambda: len(echo.server.server_state.connections)) >= before:
             assert time.monotonic() < deadline, "the socket outlives the goodbye"
@@ -299,4 +299,4 @@ def test_the_end_of_the_server_ends_every_socket(name: str) -> None:
         assert silent.read_close() == (1012, "")
         assert silent.is_at_end()
         server.join()
-        assert [sink.losses for sink in sinks] == [[(1012, "")], [(1012, "")]]
+        assert [sink.losses for sink in sinks] == [[(1012, "", "server")], [(1012, "", "server")]]

@@ -200,6 +200,45 @@ def test_a_query_string_in_a_librarys_line_is_cut(out: io.StringIO) -> None:
     assert lines(out)[0]["message"] == 'Invalid request "GET /v1/ws?... HTTP/1.1"'
 
 
+@pytest.mark.parametrize("text", ["?ticket=hunter2", "GET ?a=hunter2 x", "/x?hunter2", "a??b=hunter2", "/x?'hunter2'"])
+def test_no_query_string_comes_through_whatever_stands_around_it(text: str, out: io.StringIO) -> None:
+    logging.getLogger("some.library").warning(text)
+    try:
+        raise RuntimeError(text)
+    except RuntimeError as error:
+        structlog.get_logger().error("http.error", exc_info=error)
+    assert "hunter2" not in out.getvalue()
+
+
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVP-mBrIt1Dja4qGGdtR3u"
+OPAQUE = "mF_9.B5f-4.1JqM".replace(".", "x") + "q" * 28
+
+
+@pytest.mark.parametrize("token", [JWT, OPAQUE, JWT + "." + JWT])
+@pytest.mark.parametrize(
+    "around", ["{}", "Bearer {}", "chat.v1, bearer.{}, x", "https://{}/", "{}" + " x" * 400, "a" * 230 + " {}"]
+)
+def test_no_token_comes_through_wherever_a_client_puts_it(token: str, around: str, out: io.StringIO) -> None:
+    assert len(OPAQUE) == 43
+    structlog.get_logger().info(
+        "ws.refused", user_agent=around.format(token), nested=[{"origin": around.format(token)}]
+    )
+    assert token[:20] not in out.getvalue()
+    assert "…" in out.getvalue()
+
+
+def test_ids_and_words_are_no_tokens(out: io.StringIO) -> None:
+    shown = {
+        "id": "01a20480-3f75-70be-b39d-34f8c5d9c52e",
+        "word": "x" * 42,
+        "agent": "eyJ is no token",
+        "long": "y" * 64,
+    }
+    structlog.get_logger().info("ws.refused", **shown)
+    (line,) = lines(out)
+    assert {name: line[name] for name in shown} == shown
+
+
 @pytest.mark.parametrize("name", ["sqlalchemy.engine", "alembic.runtime", "asyncio", "websockets.server"])
 def test_libraries_that_say_too_much_are_quiet(name: str) -> None:
     stream = io.StringIO()

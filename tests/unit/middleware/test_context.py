@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from api.middleware.context import ContextMiddleware, bind_connection, bind_user
+from api.middleware.context import ContextMiddleware, bind_connection, bind_user, shown_path
 from tests.unit.middleware.asgi import Answering, ask, headers_of, http_scope
 
 
@@ -52,6 +52,36 @@ async def test_a_request_leaves_one_line() -> None:
         "user_agent": "test/1",
         "bytes_out": 4,
     }
+
+
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v1/rooms/01a20480-3f75-70be-b39d-34f8c5d9c52e/members", None),
+        ("/.well-known/security.txt", None),
+        (f"/{'x' * 40}/~me", None),
+        (f"/v1/{'x' * 41}/members", "/v1/…/members"),
+        (f"/v1/ws/{JWT}", "/v1/ws/…"),
+        (f"/{JWT[:36]}/x", "/…/x"),
+        ("/v1/ws?ticket=secret", "/v1/…"),  # it was sent as %3F
+        ("/a=b/c&d", "/…/…"),
+        ('/"}\n{"event": "forged"}', "/…"),
+        ("/\x1b[31m/ä/\u202e", "/…/…/…"),
+        ("*", "…"),
+        ("", None),
+    ],
+)
+async def test_a_path_shows_words_and_ids_and_nothing_that_could_be_a_token(path: str, shown: str | None) -> None:
+    with capture_logs() as logs:
+        await ask(middleware(Answering()), http_scope(path))
+    assert logs[0]["path"] == (path if shown is None else shown)
+
+
+async def test_a_path_without_end_is_shown_in_part() -> None:
+    assert len(shown_path(http_scope("/a" * 32_768))) == 512
 
 
 async def test_a_client_that_left_before_the_answer_is_told_by_its_status() -> None:

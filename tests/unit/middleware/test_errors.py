@@ -1,5 +1,7 @@
 """What nobody foresaw: one line for the operators, and an answer that says nothing of it."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from typing import Final
 
@@ -7,11 +9,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.domain.errors import ErrorCode, not_found
 from api.middleware.context import ContextMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, command_error
+from tests.unit.middleware.asgi import http_scope
 
 SECRET: Final = "a secret of the database"
 
@@ -70,6 +74,50 @@ def test_what_was_refused_is_no_error_of_the_server(client: TestClient) -> None:
     with capture_logs() as lines:
         assert client.get("/missing").json()["code"] == "not_found"
     assert not [line for line in lines if line["event"] == "http.error"]
+
+
+async def refused(error: BaseException | None = None) -> tuple[list[Message], list[BaseException]]:
+    """Cancel a request while it waits, or let its own work raise; give what was answered and what came out."""
+    reached = asyncio.Event()
+    answered: list[Message] = []
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        reached.set()
+        if error is not None:
+            raise error
+        await asyncio.Event().wait()
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def run() -> None:
+        await UnforeseenErrorMiddleware(app)(http_scope("/v1/rooms"), receive, send)
+
+    serving = asyncio.create_task(run())
+    await reached.wait()
+    if error is None:
+        serving.cancel()
+    return answered, [one for one in await asyncio.gather(serving, return_exceptions=True) if one is not None]
+
+
+async def test_a_request_that_the_server_gives_up_is_answered_draining_and_stays_cancelled() -> None:
+    with capture_logs() as lines:
+        (start, body), raised = await refused()
+    assert (start["status"], json.loads(body["body"])["code"]) == (503, "draining")
+    assert [type(one) for one in raised] == [asyncio.CancelledError]
+    assert not lines
+
+
+async def test_work_that_was_cancelled_under_a_requests_hands_is_a_fault_like_any_other() -> None:
+    """Somebody awaited a future that was cancelled: nobody has cancelled the request."""
+    with capture_logs() as lines:
+        (start, body), raised = await refused(asyncio.CancelledError())
+    assert (start["status"], json.loads(body["body"])["code"]) == (500, "internal_error")
+    assert raised == []
+    assert [line["event"] for line in lines] == ["http.error"]
 
 
 def test_a_command_that_failed_is_one_line_and_an_internal_error() -> None:

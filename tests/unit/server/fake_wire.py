@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from uvicorn.server import ServerState
 
+from api.broadcast.wire import Ending
 from api.server.runner import server_config
 from api.server.websocket import ChatWebSocketProtocol
 
@@ -124,8 +125,8 @@ class RecordingSink:
     def writable_again(self) -> None:
         self.told.append(("writable",))
 
-    def connection_lost(self, code: int, reason: str) -> None:
-        self.told.append(("lost", code, reason))
+    def connection_lost(self, ending: Ending) -> None:
+        self.told.append(("lost", *ending))
 
     @property
     def frames(self) -> list[bytes]:

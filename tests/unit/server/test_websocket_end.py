@@ -43,7 +43,7 @@ async def test_the_peers_answer_ends_the_transport_and_keeps_the_deadline() -> N
     assert connection.transport.was_closed
     assert _seconds_left(connection) > 4, "what is unsent to a peer that never reads must not keep the socket"
     connection.lose()
-    assert connection.sink.told == [("lost", 4001, "draining")]
+    assert connection.sink.told == [("lost", 4001, "draining", "server")]
     assert connection.protocol.close_timer is None
 
 
@@ -52,7 +52,7 @@ async def test_a_peer_that_does_not_answer_is_cut_off_after_the_grace() -> None:
     connection.wire.close(4003, "slow_consumer", 0.01)
     await asyncio.wait_for(connection.transport.was_aborted.wait(), 5)
     connection.lose()
-    assert connection.sink.told == [("lost", 4003, "slow_consumer")]
+    assert connection.sink.told == [("lost", 4003, "slow_consumer", "server")]
 
 
 async def test_only_the_first_close_counts() -> None:
@@ -63,7 +63,7 @@ async def test_only_the_first_close_counts() -> None:
     assert connection.transport.take() == b""
     assert _seconds_left(connection) > 4
     connection.lose()
-    assert connection.sink.told == [("lost", 4001, "draining")]
+    assert connection.sink.told == [("lost", 4001, "draining", "server")]
 
 
 async def test_messages_behind_our_close_are_dropped() -> None:
@@ -95,7 +95,7 @@ async def test_closing_while_the_peers_close_frame_is_held_completes_the_handsha
     assert connection.transport.take() == server_close_frame(1000)
     assert connection.transport.was_closed
     connection.lose()
-    assert connection.sink.told[1:] == [("lost", 4001, "draining")]
+    assert connection.sink.told[1:] == [("lost", 4001, "draining", "server")]
 
 
 async def test_the_peers_close_is_answered_and_reported_at_once() -> None:
@@ -103,16 +103,16 @@ async def test_the_peers_close_is_answered_and_reported_at_once() -> None:
     connection.receive(close_frame(1001, "going away"))
     assert connection.transport.take() == server_close_frame(1001, "going away")
     assert connection.transport.was_closed
-    assert connection.sink.told == [("lost", 1001, "going away")]
+    assert connection.sink.told == [("lost", 1001, "going away", "client")]
     assert _seconds_left(connection) <= LINGER_S, "it may never read our answer"
     connection.lose()
-    assert connection.sink.told == [("lost", 1001, "going away")]
+    assert connection.sink.told == [("lost", 1001, "going away", "client")]
 
 
 async def test_a_close_frame_without_a_code_is_1005() -> None:
     connection = await live()
     connection.receive(client_frame(8))
-    assert connection.sink.told == [("lost", 1005, "")]
+    assert connection.sink.told == [("lost", 1005, "", "client")]
     connection.lose()
 
 
@@ -120,7 +120,7 @@ async def test_a_close_frame_without_a_code_is_1005() -> None:
 async def test_a_lost_line_is_1006(error: Exception | None) -> None:
     connection = await live()
     connection.lose(error)
-    assert connection.sink.told == [("lost", 1006, "")]
+    assert connection.sink.told == [("lost", 1006, "", "nobody")]
 
 
 async def test_abort_cuts_at_once_and_is_1006() -> None:
@@ -128,7 +128,7 @@ async def test_abort_cuts_at_once_and_is_1006() -> None:
     connection.wire.abort()
     assert connection.transport.was_aborted.is_set()
     connection.lose()
-    assert connection.sink.told == [("lost", 1006, "")]
+    assert connection.sink.told == [("lost", 1006, "", "nobody")]
 
 
 async def test_the_end_of_the_peers_side_gives_the_rest_of_the_buffer_a_deadline() -> None:
@@ -148,7 +148,9 @@ async def test_a_connection_that_ended_before_the_start_is_reported_after_it(way
     connection.wire.start(connection.sink)
     assert connection.sink.told == [("frame", b"last words", True)], "never out of start()"
     await connection.settle()
-    assert connection.sink.told[1:] == [("lost", 1000, "bye") if way == "close frame" else ("lost", 1006, "")]
+    assert connection.sink.told[1:] == [
+        ("lost", 1000, "bye", "client") if way == "close frame" else ("lost", 1006, "", "nobody")
+    ]
 
 
 async def test_nothing_is_told_after_the_loss() -> None:
@@ -157,7 +159,7 @@ async def test_nothing_is_told_after_the_loss() -> None:
     connection.protocol.resume_writing()
     connection.protocol.connections.add(connection.protocol)
     connection.lose()
-    assert connection.sink.told == [("lost", 1006, "")]
+    assert connection.sink.told == [("lost", 1006, "", "nobody")]
 
 
 async def test_a_task_that_returns_while_the_peer_stalls_keeps_no_socket() -> None:
@@ -183,7 +185,7 @@ async def test_shutdown_of_the_server_closes_what_is_live_with_1012() -> None:
     assert connection.transport.take() == server_close_frame(1012)
     assert _seconds_left(connection) <= SHUTDOWN_GRACE_S
     connection.lose()
-    assert connection.sink.told == [("lost", 1012, "")]
+    assert connection.sink.told == [("lost", 1012, "", "server")]
 
 
 async def test_shutdown_of_the_server_keeps_the_code_of_a_drain_and_shortens_its_grace() -> None:
@@ -194,4 +196,4 @@ async def test_shutdown_of_the_server_keeps_the_code_of_a_drain_and_shortens_its
     assert connection.transport.take() == b""
     assert _seconds_left(connection) <= SHUTDOWN_GRACE_S
     connection.lose()
-    assert connection.sink.told == [("lost", 4001, "draining")]
+    assert connection.sink.told == [("lost", 4001, "draining", "server")]

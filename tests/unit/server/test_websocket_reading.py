@@ -146,7 +146,7 @@ async def test_a_close_frame_waits_behind_the_messages_that_are_held() -> None:
     written = connection.transport.take()
     assert written.startswith(b"\x81\x0banswer to 2")
     assert written.endswith(server_close_frame(1000))
-    assert connection.sink.told[-1] == ("lost", 1000, "")
+    assert connection.sink.told[-1] == ("lost", 1000, "", "client")
     connection.lose()
 
 

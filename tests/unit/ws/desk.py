@@ -31,6 +31,7 @@ from tests.unit.store.scene import Scene, new_id, open_scene
 WAIT_S = 10.0
 PACE = Pace(heartbeat_s=25, pong_s=20, stall_s=5, token_warning_s=60)
 LIFE_MS = 900_000
+CLIENT = "192.0.2.1"
 
 Frame = dict[str, Any]
 
@@ -152,6 +153,7 @@ class Desk:
             owner,
             new_id(),
             self.scene.clock.now_ms + life_ms,
+            client=CLIENT,
             wire=wire,
             parts=parts,
             on_lost=self._forget,

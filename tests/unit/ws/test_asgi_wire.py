@@ -13,6 +13,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.app import create_app
+from api.broadcast.wire import Ending
 from api.store.schema import migrate
 from api.ws.asgi_wire import WAITING_FRAMES_MAX, AsgiWire
 from config.settings import Settings
@@ -122,8 +123,8 @@ class Peer:
     def writable_again(self) -> None:
         self.told.append(("writable",))
 
-    def connection_lost(self, code: int, reason: str) -> None:
-        self.told.append(("lost", code, reason))
+    def connection_lost(self, ending: Ending) -> None:
+        self.told.append(("lost", *ending))
         self.lost.set()
 
     async def wire(self) -> tuple[AsgiWire, asyncio.Task[None]]:
@@ -183,7 +184,7 @@ async def test_the_close_goes_behind_what_was_written_and_its_code_is_the_outcom
     assert peer.sent[1] == {"type": "websocket.close", "code": 4001, "reason": "draining"}
     peer.incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
     await running
-    assert peer.told[-1] == ("lost", 4001, "draining")
+    assert peer.told[-1] == ("lost", 4001, "draining", "server")
 
 
 async def test_a_peer_that_takes_nothing_is_left_after_the_grace() -> None:
@@ -194,18 +195,18 @@ async def test_a_peer_that_takes_nothing_is_left_after_the_grace() -> None:
     wire.close(4003, "slow_consumer", 0.01)
     async with asyncio.timeout(5):
         await running
-    assert peer.told[-1] == ("lost", 4003, "slow_consumer")
+    assert peer.told[-1] == ("lost", 4003, "slow_consumer", "server")
 
 
 @pytest.mark.parametrize(
     ("message", "outcome"),
     [
-        ({"type": "websocket.disconnect", "code": 1001, "reason": "going"}, (1001, "going")),
-        ({"type": "websocket.disconnect"}, (1006, "")),
-        ({"type": "websocket.disconnect", "code": None, "reason": None}, (1006, "")),
+        ({"type": "websocket.disconnect", "code": 1001, "reason": "going"}, (1001, "going", "client")),
+        ({"type": "websocket.disconnect"}, (1006, "", "nobody")),
+        ({"type": "websocket.disconnect", "code": None, "reason": None}, (1006, "", "nobody")),
     ],
 )
-async def test_a_peer_that_goes_is_told_once(message: Message, outcome: tuple[int, str]) -> None:
+async def test_a_peer_that_goes_is_told_once(message: Message, outcome: tuple[int, str, str]) -> None:
     peer = Peer()
     _wire, running = await peer.wire()
     peer.incoming.put_nowait(message)

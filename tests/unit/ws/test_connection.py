@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from api.domain.errors import ChatError, ErrorCode
+from api.log_events import LogEvent
 from api.middleware.rate_limit import MessageLimits
 from api.protocol.problems import CloseCode
 from api.ws.faults import IN_A_ROW_MAX, RATE_LIMITED_MAX
-from tests.unit.ws.desk import Desk, Frame, receive, text
+from tests.unit.ws.desk import CLIENT, Desk, Frame, receive, text
 
 
 def answered(frames: list[Frame]) -> list[tuple[str, str | None]]:
@@ -119,12 +121,30 @@ class TestFaults:
     async def test_a_limit_is_looked_at_before_any_effect(self, desk: Desk) -> None:
         limits = MessageLimits(messages="1/minute", history=None, commands=None)
         connection, wire = await desk.live(limits=limits)
-        with capture_logs():
+        with capture_logs() as lines:
             for number in range(3):
                 receive(connection, "message.send", f"c{number}", room_id=desk.room, body="hello")
             receive(connection, "ping", "c3")
             await wire.get(4)
         assert len(await desk.scene.log(desk.room)) == 3
+        named = [(line["event"], line["limit"], line["user_id"], line["client"]) for line in lines]
+        assert named == [("rate_limit.exceeded", "messages", desk.ada.id, CLIENT)] * 2
+
+    async def test_a_refusal_by_a_limit_is_logged_in_the_connections_name(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Frames come in from the transport, which knows nothing of who is at its other end."""
+        limits = MessageLimits(messages=None, history=None, commands="1/minute")
+        with structlog.contextvars.bound_contextvars(connection_id="c1"):
+            connection, wire = await desk.live(limits=limits)
+        named: list[object] = []
+        monkeypatch.setattr(
+            LogEvent, "emit", lambda *_args, **_fields: named.append(dict(structlog.contextvars.get_contextvars()))
+        )
+        for frame in (text({"type": "ping", "id": "c1"}), b"no JSON", text({"type": "ping", "id": "c2"})):
+            connection.frame_received(frame, text=True)
+        await wire.get(3)
+        assert named == [{"connection_id": "c1"}] * 2
 
     async def test_a_command_that_breaks_is_an_internal_error_and_the_connection_lives(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from api.broadcast.wire import NOBODYS
 from api.domain.errors import ChatError, ErrorCode
 from api.protocol import frames
 from api.protocol.problems import CloseCode
@@ -233,5 +234,5 @@ async def test_a_connection_that_cannot_be_forgotten_is_told_as_lost_all_the_sam
     connection, _wire = await desk.live()
     monkeypatch.setattr(connection, "_on_lost", broken)
     with pytest.raises(FaultError):
-        connection.connection_lost(1006, "")
-    assert connection.lost.result() == (1006, "")
+        connection.connection_lost(NOBODYS)
+    assert connection.lost.result() == NOBODYS

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from api.broadcast.wire import NOBODYS, Ending
 from api.protocol.problems import CloseCode
 from api.ws import connection as module
 from api.ws.queue import WAITING_MAX
@@ -117,9 +118,9 @@ class TestEnd:
         async with desk.scene.one_batch():
             receive(connection, "message.send", "c1", room_id=desk.room, body="hello")
             receive(connection, "read.mark", "c2", room_id=desk.room, seq=1)
-            connection.connection_lost(1006, "")
+            connection.connection_lost(NOBODYS)
         assert desk.lost == [connection]
-        assert await connection.lost == (1006, "")
+        assert await connection.lost == NOBODYS
         await desk.scene.store.write(lambda _unit: None)
         assert len(await desk.scene.log(desk.room)) == 3
         assert wire.frames == []
@@ -129,8 +130,8 @@ class TestEnd:
         connection, _wire = await desk.live()
         connection.close(CloseCode.SESSION_REVOKED)
         assert not connection.lost.done()
-        connection.connection_lost(4500, "session_revoked")
-        assert connection.lost.result() == (4500, "session_revoked")
+        connection.connection_lost(Ending(4500, "session_revoked", "server"))
+        assert connection.lost.result() == (4500, "session_revoked", "server")
 
 
 class TestDrain:
@@ -174,7 +175,7 @@ class TestDrain:
             receive(connection, "message.send", "c1", room_id=desk.room, body="hello")
             draining = asyncio.ensure_future(connection.drain(0))
             await asyncio.sleep(0)
-            connection.connection_lost(1001, "")
+            connection.connection_lost(Ending(1001, "", "client"))
             async with asyncio.timeout(1):
                 await draining
 
