@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -15,13 +17,21 @@ from structlog.testing import capture_logs
 from api.domain.errors import ErrorCode, not_found
 from api.middleware.context import ContextMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, command_error
-from tests.unit.middleware.asgi import http_scope
+from api.middleware.rate_limit import HttpLimits
+from tests.support.problems import check_problem
+from tests.unit.middleware.asgi import Answering, ask, http_scope
 
 SECRET: Final = "a secret of the database"
 
 
-@pytest.fixture
-def client() -> Iterator[TestClient]:
+class Numbers(BaseModel):
+    """A query."""
+
+    a: int = 0
+    b: int = 0
+
+
+def make_client(rule: str = "1000/minute") -> TestClient:
     app = FastAPI()
 
     @app.get("/broken")
@@ -40,10 +50,28 @@ def client() -> Iterator[TestClient]:
     async def missing() -> None:
         raise not_found("room")
 
+    @app.get("/numbers")
+    async def numbers(query: Annotated[Numbers, Query()]) -> None:
+        pass
+
+    @app.post("/body")
+    async def take(body: dict[str, str]) -> None:
+        pass
+
+    @app.get("/status/{status}")
+    async def refuse(status: int) -> None:
+        raise HTTPException(status, "Not so.", {"X-Why": "not so"})
+
+    app.state.http_limits = HttpLimits(rule, is_enabled=True)
     add_error_handlers(app)
     app.add_middleware(UnforeseenErrorMiddleware)
     app.add_middleware(ContextMiddleware, new_id=lambda: "r1")
-    with TestClient(app) as opened:
+    return TestClient(app)
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with make_client() as opened:
         yield opened
 
 
@@ -118,6 +146,56 @@ async def test_work_that_was_cancelled_under_a_requests_hands_is_a_fault_like_an
     assert (start["status"], json.loads(body["body"])["code"]) == (500, "internal_error")
     assert raised == []
     assert [line["event"] for line in lines] == ["http.error"]
+
+
+def test_fields_that_are_not_valid_are_named_and_not_repeated(client: TestClient) -> None:
+    document = check_problem(client.get("/numbers?a=canary&b=1.5"), 422, "validation_error")
+    assert [(error["loc"], error["type"]) for error in document["errors"]] == [
+        (["query", "a"], "int_parsing"),
+        (["query", "b"], "int_parsing"),
+    ]
+    assert "canary" not in str(document)
+
+
+def test_a_body_that_cannot_be_read_is_not_valid(client: TestClient) -> None:
+    answer = client.post("/body", content=b'"\xff"', headers={"Content-Type": "application/json"})
+    document = check_problem(answer, 422, "validation_error")
+    assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["body"], "body_unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, "bad_request"), (404, "not_found"), (405, "method_not_allowed"), (413, "too_large")],
+)
+def test_what_the_framework_refuses_is_a_problem_with_its_headers(client: TestClient, status: int, code: str) -> None:
+    answer = client.get(f"/status/{status}")
+    assert check_problem(answer, status, code)["detail"] == "Not so."
+    assert answer.headers["X-Why"] == "not so"
+
+
+def test_a_status_that_has_no_code_is_a_bad_request_of_that_status(client: TestClient) -> None:
+    answer = client.get("/status/418")
+    assert (answer.status_code, answer.json()["code"], answer.json()["status"]) == (418, "bad_request", 418)
+
+
+def test_a_path_that_is_none_and_a_method_that_is_none(client: TestClient) -> None:
+    check_problem(client.get("/nowhere"), 404, "not_found")
+    answer = client.delete("/numbers")
+    check_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET"
+
+
+def test_what_cannot_be_understood_counts_though_no_route_does() -> None:
+    with make_client("2/minute") as client:
+        for path in ("/numbers?a=x", "/numbers?b=x"):
+            check_problem(client.get(path), 422, "validation_error")
+        check_problem(client.get("/numbers?a=x"), 429, "rate_limited")
+
+
+async def test_a_fault_of_the_lifespan_is_the_servers_to_tell() -> None:
+    broken = UnforeseenErrorMiddleware(Answering(error=RuntimeError(SECRET)))
+    with pytest.raises(RuntimeError, match=SECRET):
+        await ask(broken, {"type": "lifespan"})
 
 
 def test_a_command_that_failed_is_one_line_and_an_internal_error() -> None:
