@@ -19,7 +19,7 @@ def limits(
 
 def is_refused(limited: MessageLimits, bucket: str, user_id: str = "ada") -> bool:
     try:
-        limited.check(bucket, user_id)  # type: ignore[arg-type] # a parameter of the test
+        limited.check(bucket, user_id, "192.0.2.1")  # type: ignore[arg-type] # a parameter of the test
     except ChatError as error:
         return error.code is ErrorCode.RATE_LIMITED
     return False
@@ -39,14 +39,20 @@ def test_each_user_has_a_budget_of_his_own() -> None:
 
 def test_the_refusal_says_when_and_is_one_line_with_the_user() -> None:
     limited = limits(messages="1/hour")
-    limited.check("messages", "ada")
+    limited.check("messages", "ada", "192.0.2.1")
     with capture_logs() as lines, pytest.raises(ChatError) as caught:
-        limited.check("messages", "ada")
+        limited.check("messages", "ada", "192.0.2.1")
     assert caught.value.code is ErrorCode.RATE_LIMITED
     assert caught.value.retry_after_ms is not None
     assert 3_590_000 < caught.value.retry_after_ms <= 3_600_000
     assert lines == [
-        {"event": "rate_limit.exceeded", "log_level": "warning", "limit": "messages", "user_id": "ada", "client": None}
+        {
+            "event": "rate_limit.exceeded",
+            "log_level": "warning",
+            "limit": "messages",
+            "user_id": "ada",
+            "client": "192.0.2.1",
+        }
     ]
 
 
