@@ -61,6 +61,44 @@ async def test_clients_that_never_read_harm_nobody_and_are_cut(
     assert await reading.ok("ping")
 
 
+@pytest.mark.long
+@pytest.mark.timeout(180)
+@pytest.mark.wire("close 4003")
+async def test_fifty_that_never_read_take_nothing_from_fifty_that_do(
+    special: ServerProcess, person: MakePerson, make_room: MakeRoom
+) -> None:
+    """Nobody loses a message, nobody waits long, the memory is bounded, and the fifty are gone."""
+    sender, reader, idler = [await person(server=special) for _ in range(3)]
+    room = await make_room(sender)
+    await join(reader, room)
+    await join(idler, room)
+    sending = await sender.connect()
+    good = [await reader.connect() for _ in range(50)]
+    memory = special.memory_bytes()
+    stalled = [await RawSocket.open(special, idler.access_token, receive_buffer=4_096) for _ in range(50)]
+
+    latencies = []
+    for number in range(30):
+        begin = time.monotonic()
+        ids = [await sending.post("message.send", room_id=room["id"], body=BODY) for _ in range(20)]
+        seqs = [(await sending.answer(command_id))["result"]["message"]["seq"] for command_id in ids]
+        assert seqs == list(range(4 + 20 * number, 24 + 20 * number))
+        for socket in good:
+            assert [(await socket.next("message.created", room_id=room["id"]))["seq"] for _ in ids] == seqs
+        latencies.append(time.monotonic() - begin)
+    assert sorted(latencies)[len(latencies) // 2] < 2
+    assert special.memory_bytes() - memory < 50 * 2.5 * 2**20 + 24 * 2**20
+
+    deadline = time.monotonic() + STALL_SECONDS + 10
+    while len(gone := special.find_logs("ws.disconnected", user_id=idler.id)) < 50:
+        assert time.monotonic() < deadline, f"{len(gone)} of 50 are gone"
+        await asyncio.sleep(0.1)
+    assert {line["code"] for line in gone} <= {1006, 4003}
+    assert special.find_logs("ws.slow_consumer", user_id=reader.id) == []
+    for raw in stalled:
+        raw.close()
+
+
 @pytest.mark.wire("close 4003")
 async def test_a_reader_that_falls_behind_is_told_and_can_resume(
     make_server: MakeServer, person: MakePerson, make_room: MakeRoom
