@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import typer
 from pydantic import SecretStr
 
+from api.cli.listener import resolve, url_of
+from api.cli.refusal import Refusal
 from api.cli.terminal import plain
 from config.settings import Settings, load_settings
 from config.sources import variables
@@ -14,7 +16,7 @@ from config.sources import variables
 HIDDEN: Final = "(hidden)"
 DEFAULT: Final = "default"
 # What a URL can hold of a password: `user:password@`, and a parameter that says what it is.
-_USER_INFO: Final = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*(?=@)")
+_USER_INFO: Final = re.compile(r"(?<=://)([^/@\s:]*):\S*(?=@)")  # to the last @: a careless password may hold one
 _PARAMETER: Final = re.compile(r"(?i)([?&;](?:password|passwd|pass|pwd|secret|token|key)=)[^&;\s]*")
 
 
@@ -44,16 +46,24 @@ def effective(settings: Settings) -> dict[str, object]:
 
 def derived(settings: Settings) -> dict[str, str]:
     """Give what follows from the settings, written out."""
-    from api.cli.listener import resolve, url_of
     from api.security.tokens import SECRET_FILE
 
-    _, address = resolve(settings.host, settings.port)
     return {
         "data folder": str(settings.data_dir.absolute()),
         "database": str(settings.sqlite_path.absolute()),
         "secret": "CHAT_SECRET_KEYS" if settings.secret_keys else str((settings.data_dir / SECRET_FILE).absolute()),
-        "address": url_of(address[0], settings.port),
+        "address": _address(settings),
     }
+
+
+def _address(settings: Settings) -> str:
+    if settings.port == 0:
+        return "a free port, told by node.started"
+    try:
+        _, address = resolve(settings.host, settings.port)
+    except Refusal as refusal:
+        return str(refusal)
+    return url_of(address[0], settings.port)
 
 
 def without_passwords(text: str) -> str:

@@ -32,10 +32,14 @@ def migrate(url: str) -> tuple[str | None, str]:
     with sync_engine(url).connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         before, head = revisions(connection)
-        if before != head:
+        if before == head:
+            # The transaction of a read-only database begins without a word; a change in it does not.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+            connection.exec_driver_sql("ROLLBACK")
+        else:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("COMMIT")
         return before, head
 
 

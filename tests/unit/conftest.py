@@ -1,7 +1,11 @@
-"""What holds for every test inside the process."""
+"""What holds for every test inside the process, and the command `chat` in it."""
+
+from pathlib import Path
 
 import pytest
 import structlog
+
+from tests.support.commands import Chat
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,9 @@ def plain_log_lines() -> None:
             structlog.processors.JSONRenderer(default=repr),
         ]
     )
+
+
+@pytest.fixture
+def chat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Chat:
+    """Give the command, with a folder of its own that has no data folder yet."""
+    return Chat(tmp_path, capsys)

@@ -1,27 +1,74 @@
 """What `chat serve` prepares before it hands over to the server."""
 
 import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from api import app
 from api.cli import serve
-from api.cli.listener import url_of
+from api.cli.listener import listen
+from api.cli.refusal import Refusal
+from config.settings import Settings
+from tests.support.server import ServerProcess
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:8000"),
-        ("192.0.2.7", "http://192.0.2.7:8000"),
-        (".".join("0000"), "http://127.0.0.1:8000"),
-        ("::1", "http://[::1]:8000"),
-        ("::", "http://[::1]:8000"),
-        ("fe80::1%eth0", "http://[fe80::1]:8000"),
-    ],
-)
-def test_the_url_in_the_log_can_be_opened(host: str, url: str) -> None:
-    assert url_of(host, 8000) == url
+def test_a_server_says_where_it_is_and_leaves_with_0(tmp_path: Path) -> None:
+    server = ServerProcess.start(tmp_path / "data", ENVIRONMENT="production", SECRET_KEYS="k3y" * 12)
+    assert server.terminate() == 0
+    server.check_logs()
+    (started,) = server.find_logs("node.started")
+    assert started["url"] == f"http://127.0.0.1:{started['port']}"
+    assert (started["environment"], started["database"]) == ("production", str(tmp_path / "data" / "chat.db"))
+    assert server.find_logs("node.stopped")[0]["uptime_seconds"] >= 0
+    assert not (tmp_path / "data" / "secret.key").exists(), "the one that is given is used"
+
+
+def test_a_start_that_fails_where_nobody_foresaw_it_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if app.title:
+            raise ZeroDivisionError("the moon is full\nand the tide is high")
+        yield
+
+    monkeypatch.setattr(app, "create_app", lambda _settings: FastAPI(lifespan=lifespan))
+    settings = Settings.load(None, data_dir=tmp_path)
+    with (
+        capture_logs() as lines,
+        closing(listen("127.0.0.1", 0)) as listener,
+        pytest.raises(Refusal, match=r"^the server did not start: the moon is full$"),
+    ):
+        serve._run(settings, listener)
+    (line,) = [line for line in lines if line["event"] == "node.start_failed"]
+    assert isinstance(line["exc_info"], ZeroDivisionError)
+
+
+def test_a_secret_is_made_where_none_is_given(tmp_path: Path) -> None:
+    settings = Settings.load(None, data_dir=tmp_path)
+    serve.ensure_secret(settings)
+    kept = (tmp_path / "secret.key").read_text()
+    serve.ensure_secret(settings)
+    assert (tmp_path / "secret.key").read_text() == kept
+    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"hunter2\n", b"\xff\xfe" * 40])
+def test_a_secret_that_is_none_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_bytes(content)
+    with pytest.raises(Refusal, match=f"^{tmp_path / 'secret.key'} holds no secret of at least 32 bytes; delete it"):
+        serve.ensure_secret(Settings.load(None, data_dir=tmp_path))
+
+
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").mkdir()
+    with pytest.raises(Refusal, match=rf"^{tmp_path / 'secret.key'} cannot be used \(Is a directory\)$"):
+        serve.ensure_secret(Settings.load(None, data_dir=tmp_path))
 
 
 class FakeLimits:

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-from api.store.schema import migrate
+from api.store.schema import SchemaError, migrate
 from api.store.sqlite import sync_engine
 from api.store.tables import metadata
 
@@ -74,3 +74,34 @@ def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Mon
     with sync_engine(url).connect() as connection:
         assert inspect(connection).get_table_names() == []
     assert migrate(url)[0] is None
+
+
+def test_one_that_needs_no_migration_must_still_be_one_that_can_be_written(url: str) -> None:
+    migrate(url)
+    with sync_engine(url).connect() as other:
+        before = other.exec_driver_sql("PRAGMA data_version").scalar()
+        migrate(url)
+        assert other.exec_driver_sql("PRAGMA data_version").scalar() == before, "nothing was changed"
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["CREATE TABLE users (name)"], "another program"),
+        (["CREATE TABLE alembic_version (version_num)", "CREATE TABLE users (name)"], "another program"),
+    ],
+)
+def test_the_database_of_another_program_is_refused(statements: list[str], words: str, url: str) -> None:
+    with sync_engine(url).connect() as other:
+        for statement in statements:
+            other.exec_driver_sql(statement)
+    with pytest.raises(SchemaError, match=words):
+        migrate(url)
+
+
+def test_a_newer_one_is_refused_with_both_revisions(url: str) -> None:
+    _, head = migrate(url)
+    with sync_engine(url).connect() as newer:
+        newer.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaError, match=f"newer version .*9999.*{head}"):
+        migrate(url)
