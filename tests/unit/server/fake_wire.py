@@ -67,9 +67,16 @@ class FakeTransport(asyncio.Transport):
         self.was_aborted = asyncio.Event()
         self.has_written_eof = False
         self.high: int | None = None
+        self._protocol: asyncio.BaseProtocol = asyncio.Protocol()
 
     def get_extra_info(self, name: str, default: object = None) -> Any:  # noqa: ANN401 - as asyncio has it
         return default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high = high

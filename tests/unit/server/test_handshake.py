@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.unit.server.fake_wire import HANDSHAKE, FakeConnection, accept_and_park
+from tests.unit.server.fake_wire import HANDSHAKE, PING, FakeConnection, accept_and_park, client_frame
 
 
 async def test_shutdown_of_the_server_refuses_a_handshake_with_503(caplog: pytest.LogCaptureFixture) -> None:
@@ -123,3 +124,48 @@ async def test_an_application_that_fails_before_the_accept_answers_with_a_proble
     assert b"LookupError" not in body
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     connection.lose()
+
+
+async def test_what_comes_before_the_answer_waits_for_it() -> None:
+    may_accept = asyncio.Event()
+
+    async def slow(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
+        await receive()
+        await may_accept.wait()
+        await send({"type": "websocket.accept"})
+        scope["extensions"]["chat.wire"].start(connection.sink)
+        await asyncio.get_running_loop().create_future()
+
+    connection = FakeConnection(slow)
+    connection.receive(HANDSHAKE)
+    connection.receive(client_frame(PING, b"early"))
+    await connection.settle()
+    assert connection.transport.take() == b"", "no pong overtakes the answer"
+    assert not connection.transport.is_reading(), "and what comes next stays in the network"
+    may_accept.set()
+    await connection.settle()
+    answer = connection.transport.take()
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.endswith(b"\x8a\x05early")
+    assert connection.transport.is_reading()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"Content-Length: 5", 400), (b"X-Long: " + b"x" * 9000, 431)],
+)
+async def test_what_no_parser_can_read_is_answered_at_once(
+    header: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = FakeConnection(accept_and_park)
+    with capture_logs() as lines:
+        connection.receive(HANDSHAKE.replace(b"\r\n\r\n", b"\r\n" + header + b"\r\n\r\nhello"))
+    head, _, body = connection.transport.take().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(body)["status"] == status
+    assert [(line["event"], line["status"]) for line in lines] == [("ws.refused", status)]
+    assert connection.transport.was_closed
+    connection.lose()
+    await connection.settle()
+    assert connection.scope == {}, "the application is not asked"
+    assert caplog.records == []
