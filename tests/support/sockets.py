@@ -24,6 +24,8 @@ class Socket:
         """Start to read; `open_socket` waits for the welcome."""
         self.welcome: dict[str, Any] = {}
         self.connection = connection
+        # Every frame, the welcome too, in the order of arrival, taken out of the inbox or not.
+        self.heard: list[dict[str, Any]] = []
         self._inbox: deque[dict[str, Any]] = deque()
         self._arrived = asyncio.Condition()
         self._numbers = itertools.count(1)
@@ -47,6 +49,7 @@ class Socket:
                 assert isinstance(frame, dict)
                 async with self._arrived:
                     self._inbox.append(frame)
+                    self.heard.append(frame)
                     self._arrived.notify_all()
         except ConnectionClosed:
             pass
