@@ -71,7 +71,7 @@ async def answers(server: ServerProcess, request: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("how", BODIES)
-async def test_a_request_without_one_clear_end_is_refused_and_ends_the_connection(
+async def test_a_request_without_one_clear_end_is_refused_for_good(
     server: ServerProcess, token_of: TokenOf, how: str
 ) -> None:
     head = f"POST /v1/rooms HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {token_of(server)}\r\n"

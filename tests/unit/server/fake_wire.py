@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -59,8 +60,8 @@ def server_close_frame(code: int, reason: str = "") -> bytes:
 class FakeTransport(asyncio.Transport):
     """A transport that takes everything down and calls nobody."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sock: socket.socket | None = None) -> None:
+        super().__init__({"socket": sock})
         self.written: list[bytes] = []
         self._is_reading = True
         self.was_closed = False
@@ -68,9 +69,6 @@ class FakeTransport(asyncio.Transport):
         self.has_written_eof = False
         self.high: int | None = None
         self._protocol: asyncio.BaseProtocol = asyncio.Protocol()
-
-    def get_extra_info(self, name: str, default: object = None) -> Any:  # noqa: ANN401 - as asyncio has it
-        return default
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -144,7 +142,7 @@ class RecordingSink:
 class FakeConnection:
     """One protocol object between a fake transport and an application."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, sock: socket.socket | None = None) -> None:
         self.scope: dict[str, Any] = {}
 
         async def keeping_scope(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
@@ -155,7 +153,7 @@ class FakeConnection:
         config.load()
         self.state = ServerState()
         self.protocol = ChatWebSocketProtocol(config, self.state, {}, asyncio.get_running_loop())
-        self.transport = FakeTransport()
+        self.transport = FakeTransport(sock)
         self.sink = RecordingSink()
         self.protocol.connection_made(self.transport)
 
