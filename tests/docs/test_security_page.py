@@ -18,7 +18,7 @@ PAGE: Final = page("docs/security.md")
 ROWS: Final = [str(row) for row in range(1, 69) if row not in {8, 9, 10, 50, 64}]
 TRAPS: Final = [f"T{row}" for row in range(1, 15) if row not in {3, 4, 7}]
 # Rows that somebody still has to write; a row that is there is no longer in it.
-TO_WRITE: Final = {str(row) for row in range(2, 69)} - {"23"} | set(TRAPS)
+TO_WRITE: Final = {str(row) for row in range(40, 69)}
 
 _ROW: Final = re.compile(
     r"^\| (?P<number>T?\d+) \| (?P<attack>.+?) \| (?P<answer>.+?) \| (?P<tests>.+?) \|$", re.MULTILINE

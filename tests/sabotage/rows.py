@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tests.sabotage import accounts, frames, rooms, tokens, transport
+from tests.sabotage import accounts, frames, rooms, tokens, transport, traps
 from tests.sabotage.sabotage import Topic
 
 TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
@@ -16,5 +16,6 @@ TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
         "accounts": accounts.TOPIC,
         "rooms": rooms.TOPIC,
         "frames": frames.TOPIC,
+        "traps": traps.TOPIC,
     }
 )

@@ -1,4 +1,4 @@
-"""Handshake and transport: rows 1 to 17, and the traps T5, T6, T12, T13 in them."""
+"""Handshake and transport: rows 1 to 17, and the traps T12 and T13 in them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SLOTS: Final = "api/ws/slots.py"
 _HOSTS: Final = "api/middleware/hosts.py"
 _LIMITS: Final = "api/middleware/rate_limit.py"
 _RUNNER: Final = "api/server/runner.py"
-_SOCKET: Final = "api/server/websocket.py"
 
 _ON_HANDSHAKES: Final = "tests/server/test_handshake.py"
 _ON_ORIGINS: Final = "tests/server/test_handshake_origin.py"
 _ON_ADMISSION: Final = "tests/unit/ws/test_handshake.py"
 _ON_REFUSED: Final = "tests/unit/ws/test_endpoint.py"
+_ON_BODIES: Final = "tests/unit/middleware/test_bodies.py"
 _ON_LOGS: Final = "tests/server/test_logs.py"
 _ON_AMBIGUITY: Final = "tests/server/test_ambiguous_requests.py"
 _ON_TICKETS: Final = "tests/server/test_tickets.py"
@@ -184,7 +184,13 @@ TOPIC: Final = Topic(
                     "",
                 )
             ],
-            ["tests/server/test_errors.py::test_a_body_above_64_kib_is_refused_whatever_it_says_of_its_size"],
+            [f"{_ON_BODIES}::test_one_byte_more_is_refused_and_no_more_is_read"],
+        ),
+        Sabotage(
+            ["11"],
+            "read on although the body says that it is too large",
+            [Edit("api/middleware/bodies.py", "if declared.isdigit() and int(declared) >", "if len(declared) >")],
+            [f"{_ON_BODIES}::test_a_length_that_is_declared_too_large_is_refused_before_anything_is_read"],
         ),
         Sabotage(
             ["12"],
@@ -342,24 +348,6 @@ TOPIC: Final = Topic(
                 )
             ],
             [f"{_ON_UNREADABLE}::test_an_unreadable_handshake_is_answered_at_once_and_logged[with a body]"],
-        ),
-        Sabotage(
-            ["T5"],
-            "wait for a stalled reader as long as it likes",
-            [Edit(_SOCKET, "        self._abort_after(grace_s)\n", "")],
-            ["tests/unit/server/test_websocket_end.py::test_a_peer_that_does_not_answer_is_cut_off_after_the_grace"],
-        ),
-        Sabotage(
-            ["T5"],
-            "leave the kernel's buffers to the kernel",
-            [Edit(_SOCKET, '        set_socket_options(self.transport.get_extra_info("socket"))\n', "")],
-            ["tests/unit/server/test_tcp.py::test_every_websocket_gets_them"],
-        ),
-        Sabotage(
-            ["T6"],
-            "write without looking whether the peer reads",
-            [Edit(_SOCKET, "        self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)\n", "")],
-            ["tests/unit/server/test_websocket_writing.py::test_the_transport_asks_for_a_pause_above_64_kib"],
         ),
     ],
     without={},
