@@ -23,6 +23,8 @@ from api.resources import open_resources
 from api.rest import auth, members, messages, operations, rooms, users
 from api.rest.schemas import add_problem_schema
 from api.services.authentication import Principal
+from api.ws.asyncapi.document import SocketLimits
+from api.ws.asyncapi.routes import add_socket_docs
 from api.ws.deadlines import Pace
 from api.ws.endpoint import SocketEndpoint, SocketSettings
 from api.ws.slots import ConnectionSlots
@@ -97,17 +99,18 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         commands=settings.rate_limit_rest if is_limited else None,
     )
     slots = ConnectionSlots(total_max=settings.max_connections, per_user_max=settings.max_connections_per_user)
+    pace = Pace(
+        heartbeat_s=settings.heartbeat_seconds,
+        pong_s=settings.pong_seconds,
+        stall_s=settings.stall_seconds,
+        token_warning_s=settings.token_warning_seconds,
+    )
     sockets = SocketEndpoint(
         SocketSettings(
             allowed_origins=settings.allowed_origins,
             outbox_frames=settings.outbox_frames,
             outbox_bytes=settings.outbox_bytes,
-            pace=Pace(
-                heartbeat_s=settings.heartbeat_seconds,
-                pong_s=settings.pong_seconds,
-                stall_s=settings.stall_seconds,
-                token_warning_s=settings.token_warning_seconds,
-            ),
+            pace=pace,
         ),
         slots=slots,
         handshake_limits=HandshakeLimits(settings.rate_limit_handshake if is_limited else None),
@@ -136,6 +139,16 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     ]
     if settings.docs_enabled:
         operations.add_docs_page(app)
+        add_socket_docs(
+            app,
+            SocketLimits(
+                pace,
+                outbox_frames=settings.outbox_frames,
+                outbox_bytes=settings.outbox_bytes,
+                connections_per_user=settings.max_connections_per_user,
+                messages=message_limits.messages,
+            ),
+        )
 
 
 def _new_id() -> str:

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
 
     # --- what it shows
-    docs_enabled: bool = Field(default=True, description="Serve /docs, /openapi.json and /asyncapi.json.")
+    docs_enabled: bool = Field(default=True, description="Serve /docs, /docs/ws, /openapi.json and /asyncapi.json.")
     metrics_enabled: bool = Field(default=True, description="Serve /metrics.")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Word] = Field(
         "info", description="Least level that is written."

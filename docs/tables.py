@@ -1,22 +1,22 @@
-"""Write the parts of docs/operations.md that the code knows best: every setting, every log event.
+"""Write the parts of the documents that the code knows best: settings and log events, error codes and close codes.
 
-Run it after a change of either, from the root of the checkout: `.venv/bin/python docs/tables.py`. A test fails while
-the page is out of date.
+Run it after a change of any, from the root of the checkout: `.venv/bin/python docs/tables.py`. A test fails while a
+page is out of date.
 """
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGE: Final = ROOT / "docs" / "operations.md"
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from api.log_events import CATALOGUE, LogEvent  # noqa: E402 - a script finds the packages beside its own folder only
+from api.protocol.problems import CLOSES, PROTOCOL_CLOSES, SOCKET_ONLY, SPECS  # noqa: E402
 from config.settings import Settings  # noqa: E402
 
 _SECTION: Final = re.compile(r"^# --- (?P<title>[^(\n]+?)(?: \(.*\))?$|^(?P<name>CHAT_[A-Z_]+)=", re.MULTILINE)
@@ -62,15 +62,38 @@ def log_sections() -> str:
     )
 
 
-def with_tables(page: str) -> str:
-    """Put what is up to date between the marks of the page."""
-    for name, content in (("settings", settings_tables()), ("log events", log_sections())):
+def close_code_table() -> str:
+    """Give a row for each code that the server closes a socket with."""
+    rows = ["| code | reason | meaning | what to do |", "|---|---|---|---|"]
+    rows += [f"| {code.value} | `{code.reason}` | {spec.meaning} | {spec.action} |" for code, spec in CLOSES.items()]
+    rows += [f"| {code} | | {spec.meaning} | {spec.action} |" for code, spec in PROTOCOL_CLOSES.items()]
+    return "\n".join([*rows, "| any other | | | As 4000. |"])
+
+
+def error_code_table() -> str:
+    """Give a row for each error code."""
+    rows = ["| status | code | retryable | meaning |", "|---|---|---|---|"]
+    for code, spec in SPECS.items():
+        status = "socket only" if code in SOCKET_ONLY else spec.status
+        rows.append(f"| {status} | `{code.value}` | {'yes' if spec.retryable else 'no'} | {spec.meaning} |")
+    return "\n".join(rows)
+
+
+PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "docs/operations.md": {"settings": settings_tables, "log events": log_sections},
+    "docs/protocol.md": {"close codes": close_code_table, "error codes": error_code_table},
+}
+
+
+def with_tables(page: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Put what is up to date between the marks of a page."""
+    for name, write in tables.items():
         begin, end = f"<!-- {name}: written by docs/tables.py -->", f"<!-- end of {name} -->"
         before, found_begin, rest = page.partition(begin)
         _, found_end, after = rest.partition(end)
         if not found_begin or not found_end:
             raise ValueError(f"the page has no place for {name}")
-        page = f"{before}{begin}\n\n{content}\n\n{end}{after}"
+        page = f"{before}{begin}\n\n{write()}\n\n{end}{after}"
     return page
 
 
@@ -100,4 +123,6 @@ def _event_entry(event: LogEvent) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, tables in PAGES.items():
+        page = ROOT / path
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

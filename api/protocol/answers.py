@@ -1,16 +1,14 @@
 """What the answers to commands look like on the wire, `ack` and `error`; `api.protocol.frames` writes them."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from api.domain.errors import ErrorCode
 from api.protocol.events import EventPage
 from api.protocol.fields import CommandId, Id
 from api.protocol.objects import FieldProblem, Message, Timestamp, leave_out
-
-ResultT = TypeVar("ResultT", bound=BaseModel)
 
 
 class SentMessage(BaseModel):
@@ -26,16 +24,19 @@ class ChangedMessage(BaseModel):
     message: Message
 
 
-class HistoryPage(EventPage):
+class InRoom(BaseModel):
+    """Something of a room."""
+
+    room_id: Id
+
+
+class HistoryPage(EventPage, InRoom):
     """A page of a room's log."""
 
-    room_id: Id
 
-
-class ReadState(BaseModel):
+class ReadState(InRoom):
     """Where the mark is now; it never goes back."""
 
-    room_id: Id
     read_seq: int
 
 
@@ -55,17 +56,16 @@ class ServerTime(BaseModel):
     server_time: Timestamp
 
 
-class Ack(BaseModel, Generic[ResultT]):
-    """The command was carried out."""
+class Ack(BaseModel):
+    """The command was carried out; `result` depends on it."""
 
     type: Literal["ack"]
     id: CommandId = Field(description="The command's.")
-    result: ResultT
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name the ack after what it holds."""
-        return f"{params[0].__name__}Ack"
+
+def ack_of(result: type[BaseModel]) -> type[Ack]:
+    """Build the model of the acks that hold this result."""
+    return create_model(f"{result.__name__}Ack", __base__=Ack, __doc__="The command was carried out.", result=result)
 
 
 class Error(BaseModel):

@@ -22,7 +22,7 @@ class ErrorSpec:
 
 SPECS: Mapping[ErrorCode, ErrorSpec] = {
     ErrorCode.BAD_REQUEST: ErrorSpec(
-        "Bad request", 400, "Not HTTP or not a handshake as it should be: mend the client."
+        "Bad request", 400, "The request, its `Host` or its handshake is not as it should be: mend the client."
     ),
     ErrorCode.MISSING_TOKEN: ErrorSpec("Missing token", 401, "No token was sent: log in."),
     ErrorCode.INVALID_TOKEN: ErrorSpec(
@@ -81,11 +81,12 @@ SPECS: Mapping[ErrorCode, ErrorSpec] = {
     ErrorCode.DRAINING: ErrorSpec(
         "Draining", 503, "This node is going down: come back after `retry_after_ms`.", retryable=True
     ),
-    ErrorCode.INVALID_FRAME: ErrorSpec(
-        "Invalid frame", 400, "Socket only: the frame is binary, no JSON, or no object."
-    ),
-    ErrorCode.UNKNOWN_TYPE: ErrorSpec("Unknown type", 400, "Socket only: there is no command of this type."),
+    ErrorCode.INVALID_FRAME: ErrorSpec("Invalid frame", 400, "The frame is binary, no JSON, or no object."),
+    ErrorCode.UNKNOWN_TYPE: ErrorSpec("Unknown type", 400, "There is no command of this type."),
 }
+
+SOCKET_ONLY = frozenset({ErrorCode.INVALID_FRAME, ErrorCode.UNKNOWN_TYPE})
+"""Codes that no HTTP answer has; their status stands for nothing."""
 
 
 class CloseCode(IntEnum):

@@ -1,6 +1,6 @@
 """The handshake: everything that can be wrong is found before the upgrade, and answered over HTTP."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.context import bind_user
 from api.middleware.rate_limit import HandshakeLimits
+from api.protocol.problems import SPECS
 from api.services.authentication import Authenticator, Principal
 from api.services.tickets import Tickets
 from api.ws.slots import ConnectionSlots
@@ -19,6 +20,26 @@ SUBPROTOCOL = "chat.v1"
 _BEARER_PREFIX = "bearer."
 DRAINING_RETRY_AFTER_MS = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+REFUSALS: Mapping[ErrorCode, int] = {
+    code: SPECS[code].status
+    for code in (
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.MISSING_TOKEN,
+        ErrorCode.INVALID_TOKEN,
+        ErrorCode.TOKEN_EXPIRED,
+        ErrorCode.SESSION_REVOKED,
+        ErrorCode.INVALID_TICKET,
+        ErrorCode.ORIGIN_NOT_ALLOWED,
+        ErrorCode.ACCOUNT_SUSPENDED,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.CONNECTION_LIMIT,
+        ErrorCode.INTERNAL_ERROR,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.DRAINING,
+    )
+} | {ErrorCode.TOO_LARGE: 431}
+"""What a handshake may be answered with, and the status of it."""
 
 Way = Literal["header", "subprotocol", "ticket"]
 

@@ -44,6 +44,8 @@ GET /healthz
 GET /readyz
 GET /docs
 GET /openapi.json
+GET /docs/ws
+GET /asyncapi.json
 GET /v1/ws
 """.strip().splitlines()
 COMMANDS: Final = "message.send message.edit message.delete history.get read.mark typing.set token.refresh ping ack"

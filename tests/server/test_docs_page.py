@@ -133,7 +133,7 @@ async def test_the_authorize_button_finds_the_login(server: ServerProcess, perso
 async def test_the_docs_can_be_switched_off(server_with: MakeServer) -> None:
     server = server_with(SIGNUP="closed", DOCS_ENABLED="false", METRICS_ENABLED="false")
     async with http_client(server) as http:
-        for path in ("/docs", "/openapi.json", "/redoc", "/asyncapi.json", "/metrics"):
+        for path in ("/docs", "/openapi.json", "/redoc", "/docs/ws", "/asyncapi.json", "/metrics"):
             check_problem(await http.get(path), 404, "not_found")
         assert (await http.get("/healthz")).status_code == 200
 

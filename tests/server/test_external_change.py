@@ -9,6 +9,8 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
+import uuid_utils
+
 from tests.server.conversation import done
 from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
 from tests.support.server import ServerProcess, run_chat
@@ -69,7 +71,7 @@ async def test_a_message_that_another_process_wrote_is_delivered(
         newest = "SELECT * FROM events WHERE room_id = ? ORDER BY seq DESC LIMIT 1"
         copy = dict(other.execute(newest, (room_id,)).fetchone())
         copy["seq"] = copy["revision"] = copy["seq"] + 1
-        copy["message_id"] = uuid.uuid4().bytes
+        copy["message_id"] = uuid_utils.uuid7().bytes
         names, marks = ", ".join(copy), ", ".join("?" * len(copy))
         other.execute(f"INSERT INTO events ({names}) VALUES ({marks})", tuple(copy.values()))  # noqa: S608 (own names)
         other.execute("UPDATE rooms SET last_seq = ? WHERE id = ?", (copy["seq"], room_id))

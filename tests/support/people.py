@@ -6,6 +6,7 @@ import functools
 import secrets
 import ssl
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -119,11 +120,12 @@ class Person:
 
     async def close(self) -> None:
         """Close the sockets and the REST client, of the other sessions too."""
-        for session in self.sessions:
-            await session.close()
-        for socket in self.sockets:
-            await socket.close()
-        await self.http.aclose()
+        async with AsyncExitStack() as closing:  # all of them, also when one tells of a fault
+            closing.push_async_callback(self.http.aclose)
+            for socket in self.sockets:
+                closing.push_async_callback(socket.close)
+            for session in self.sessions:
+                closing.push_async_callback(session.close)
 
 
 async def signup(http: httpx2.AsyncClient, username: str, password: str, **fields: object) -> httpx2.Response:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Self
 
 import httpx2
 
+from tests.support.judge import Judge, check_close, check_refusal
 from tests.support.server import ServerProcess
 
 SECONDS: Final = 10.0
@@ -87,7 +88,10 @@ async def handshake(
 ) -> httpx2.Response:
     """Ask for an upgrade, `token` in the Authorization header, and give the answer: 101 or a refusal."""
     sent = [("Authorization", f"Bearer {token}")] if token is not None else []
-    return await exchange(server, upgrade_request(server, target, [*sent, *headers]))
+    response = await exchange(server, upgrade_request(server, target, [*sent, *headers]))
+    if response.status_code != httpx2.codes.SWITCHING_PROTOCOLS and target.partition("?")[0] == "/v1/ws":
+        check_refusal(response.status_code, response.json()["code"])
+    return response
 
 
 def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked: bool = True) -> bytes:
@@ -109,7 +113,8 @@ def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked:
 class RawSocket:
     """An open WebSocket that answers nothing by itself: no pong, no close.
 
-    The fixture `raw_sockets_are_closed` closes those that a test leaves open.
+    What it reads is held against /asyncapi.json, as with `Socket`. The fixture `raw_sockets_are_closed` closes those
+    that a test leaves open.
     """
 
     opened: ClassVar[weakref.WeakSet[RawSocket]] = weakref.WeakSet()
@@ -118,6 +123,7 @@ class RawSocket:
         self._reader = reader
         self._writer = writer
         self.response = response
+        self._judge = Judge()
         RawSocket.opened.add(self)
 
     @classmethod
@@ -170,7 +176,10 @@ class RawSocket:
                 (size,) = struct.unpack("!H", await self._reader.readexactly(2))
             elif size == 127:
                 (size,) = struct.unpack("!Q", await self._reader.readexactly(8))
-            return first & 0x0F, await self._reader.readexactly(size)
+            opcode, payload = first & 0x0F, await self._reader.readexactly(size)
+        if opcode == Opcode.TEXT:
+            self._judge.received(json.loads(payload))
+        return opcode, payload
 
     async def text(self, kind: str | None = None, timeout_s: float = SECONDS) -> dict[str, Any]:
         """Read on to the next text frame (of this type) and give it; frames before it are lost."""
@@ -191,7 +200,9 @@ class RawSocket:
                 while True:
                     opcode, payload = await self.frame(timeout_s)
                     if opcode == Opcode.CLOSE:
-                        return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
+                        code, reason = struct.unpack("!H", payload[:2])[0], payload[2:].decode()
+                        check_close(code, reason)
+                        return code, reason
         except (EOFError, OSError):
             return 1006, ""
 

@@ -10,15 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
+
+from tests.support.judge import Judge, check_close, check_refusal
 
 MAX_SERVER_FRAME: Final = 1024 * 1024
 ANSWERS: Final = frozenset({"ack", "error"})
 
 
 class Socket:
-    """A WebSocket connection after its `welcome`; everything that comes is read at once and kept in order."""
+    """A WebSocket connection after its `welcome`; everything that comes is read at once and kept in order.
+
+    Each frame, and the code of a close, is held against /asyncapi.json; what is not described there fails the test.
+    """
 
     def __init__(self, connection: ClientConnection) -> None:
         """Start to read; `open_socket` waits for the welcome."""
@@ -26,6 +31,7 @@ class Socket:
         self.connection = connection
         # Every frame, the welcome too, in the order of arrival, taken out of the inbox or not.
         self.heard: list[dict[str, Any]] = []
+        self.judge = Judge()
         self._inbox: deque[dict[str, Any]] = deque()
         self._arrived = asyncio.Condition()
         self._numbers = itertools.count(1)
@@ -47,15 +53,22 @@ class Socket:
                 assert isinstance(data, str), "the server sends text frames alone"
                 frame = json.loads(data)
                 assert isinstance(frame, dict)
+                self.judge.received(frame)
                 async with self._arrived:
                     self._inbox.append(frame)
                     self.heard.append(frame)
                     self._arrived.notify_all()
+            self._check_close()
         except ConnectionClosed:
-            pass
+            self._check_close()
         finally:
             async with self._arrived:
                 self._arrived.notify_all()
+
+    def _check_close(self) -> None:
+        protocol = self.connection.protocol
+        if protocol.close_rcvd is not None and protocol.close_rcvd_then_sent:
+            check_close(protocol.close_rcvd.code, protocol.close_rcvd.reason)
 
     def _take(self, kinds: frozenset[str] | None, match: Mapping[str, object]) -> dict[str, Any] | None:
         for index, frame in enumerate(self._inbox):
@@ -118,6 +131,7 @@ class Socket:
 
     async def send_raw(self, data: str | bytes) -> None:
         """Send one message as it is: a str as a text frame, bytes as a binary one."""
+        self.judge.asked(data)
         await self.connection.send(data)
 
     async def silence(self, for_s: float = 0.3, **match: object) -> None:
@@ -174,17 +188,21 @@ async def open_socket(
     sent = dict(headers or {})
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
-    connection = await connect(
-        url,
-        additional_headers=sent,
-        subprotocols=[Subprotocol(name) for name in subprotocols] or None,
-        origin=Origin(origin) if origin is not None else None,
-        compression=None,
-        ping_interval=None,
-        close_timeout=5,
-        max_size=MAX_SERVER_FRAME,
-        proxy=None,
-    )
+    try:
+        connection = await connect(
+            url,
+            additional_headers=sent,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            origin=Origin(origin) if origin is not None else None,
+            compression=None,
+            ping_interval=None,
+            close_timeout=5,
+            max_size=MAX_SERVER_FRAME,
+            proxy=None,
+        )
+    except InvalidStatus as refused:
+        check_refusal(refused.response.status_code, json.loads(refused.response.body or b"{}")["code"])
+        raise
     socket = Socket(connection)
     try:
         socket.welcome = await socket.next()
