@@ -82,6 +82,9 @@ async def test_a_key_is_its_users_own(person: MakePerson, make_room: MakeRoom) -
     same = done(await post(ada, room, "mine", "k"), status=200)
     assert same == mine
     assert (theirs["body"], theirs["author"]) == ("theirs", bob.ref)
+    done(await post(ada, room, "the same", "k2"), status=201)
+    copied = done(await post(bob, room, "the same", "k2"), status=201)
+    assert (copied["author"], copied["seq"]) == (bob.ref, 6)
 
 
 async def test_a_key_is_one_to_64_visible_ascii_characters(person: MakePerson, make_room: MakeRoom) -> None:

