@@ -14,8 +14,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit
 # One stamp for each lock: what is installed already is not looked at again.
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+ASYNCAPI := $(VENV)/asyncapi
 
-.PHONY: help run install test check test-all coverage-units fix lock image-lint clean
+.PHONY: help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ fix: $(DEV) ## Format, and repair what can be repaired
 image-lint: $(DEV) ## Lint the Dockerfile
 	$(BIN)/hadolint Dockerfile
 
+asyncapi-lint: $(DEV) $(ASYNCAPI)/.installed ## Read /asyncapi.json with AsyncAPI's own parser (needs node and npm)
+	@$(BIN)/python tests/asyncapi_lint/document.py | node $(ASYNCAPI)/lint.mjs
+
 lock: $(DEV) ## Resolve the dependencies anew after pyproject.toml changed (ARGS=--upgrade for newer ones)
 	$(COMPILE) $(ARGS) pyproject.toml --group build --output-file requirements.lock
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
@@ -80,4 +84,12 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the tools into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(ASYNCAPI)/.installed: $(wildcard tests/asyncapi_lint/*) tests/asyncapi_lint/.npmrc | $(BIN)/python
+	@echo "Installing AsyncAPI's parser into $(ASYNCAPI) ..." >&2
+	@mkdir -p $(ASYNCAPI)
+	@cp tests/asyncapi_lint/package.json tests/asyncapi_lint/package-lock.json tests/asyncapi_lint/.npmrc \
+	  tests/asyncapi_lint/lint.mjs $(ASYNCAPI)
+	@cd $(ASYNCAPI) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
