@@ -27,9 +27,6 @@ DRAIN_ANSWERS_S: Final = 5.0
 STALLED_GRACE_S: Final = 2.0
 """What a close frame gets of a reader that has stood still for `stall_s` already."""
 
-ACK_BYTES: Final = 600
-"""What an ack has beside what the client sent."""
-
 
 class SocketConnection:
     """One open socket of one user; implements `broadcast.base.Connection` and `broadcast.wire.Sink`.
@@ -138,7 +135,7 @@ class SocketConnection:
         if not isinstance(command, SendMessage):
             self._queue.add(command)
             return
-        origin = SocketOrigin(self, command.id, size_bytes + ACK_BYTES)
+        origin = SocketOrigin(self, command.id, size_bytes)
         self._owe(1, origin.owed_bytes)
         try:
             command.start(self, self._parts.context, origin)
@@ -270,16 +267,19 @@ class SocketConnection:
 
     async def drain(self, reconnect_after_ms: int) -> None:
         """Answer what was asked, say goodbye, close with 4001."""
-        if self.is_live:
-            # Else `welcome` has not come, and nothing may come before it.
-            self.outbox.push(frames.server_draining(reconnect_after_ms))
-        self.is_live = False
-        self._read_or_hold()
-        if not self._queue.is_idle or self._sends_owed:
-            self._answered = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._answered.wait(), DRAIN_ANSWERS_S)
-        self.close(CloseCode.DRAINING)
+        try:
+            if self.is_live:
+                # Else `welcome` has not come, and nothing may come before it.
+                self.outbox.push(frames.server_draining(reconnect_after_ms))
+            self.is_live = False
+            self._read_or_hold()
+            if not self._queue.is_idle or self._sends_owed:
+                self._answered = asyncio.Event()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._answered.wait(), DRAIN_ANSWERS_S)
+            self.close(CloseCode.DRAINING)
+        except Exception as error:  # noqa: BLE001 - the goodbyes of the others go on
+            self.break_off("drain", error)
 
     def _overflow(self) -> None:
         self._part_with_slow_reader(self._parts.stall_s)

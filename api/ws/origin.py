@@ -1,11 +1,14 @@
 """Who sent a message over a socket."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from api.broadcast.base import Connection
 from api.domain.errors import ChatError
 from api.domain.models import Message
 from api.protocol import frames
+
+ACK_BYTES: Final = 600
+"""What an ack has beside what the client sent."""
 
 
 class Sender(Connection, Protocol):
@@ -21,14 +24,18 @@ class Sender(Connection, Protocol):
 
 
 class SocketOrigin:
-    """The connection that sent a message and is owed its answer; implements `broadcast.base.Origin`."""
+    """The connection that sent a message and is owed its answer; implements `broadcast.base.Origin`.
+
+    Args:
+        size_bytes: of the command.
+    """
 
     __slots__ = ("_command_id", "connection", "owed_bytes")
 
-    def __init__(self, connection: Sender, command_id: str, owed_bytes: int) -> None:
+    def __init__(self, connection: Sender, command_id: str, size_bytes: int) -> None:
         self.connection = connection
         self._command_id = command_id
-        self.owed_bytes = owed_bytes
+        self.owed_bytes = size_bytes + ACK_BYTES
 
     def settle(self, message: Message, *, duplicate: bool) -> None:
         """Send the ack; it has the event's place in the order, so without it there is a hole."""

@@ -14,6 +14,8 @@ import pytest_asyncio
 from tests.server.conversation import done, last_seq, say
 from tests.server.text_doors import DOORS, Writer
 from tests.support.fixtures import MakePerson, MakeRoom
+from tests.support.people import http_client
+from tests.support.server import ServerProcess
 
 REFUSED: Final = {
     "NUL": "\x00",
@@ -57,6 +59,7 @@ KEPT: Final = {
     "the last code point": "\U0010ffff",
     "fullwidth": "\uff1cscript\uff1e",
 }
+PASSWORDS: Final = {"current_password", "new_password", "refresh_token"}
 ASTRAL: Final = "\N{GRINNING FACE}"  # one code point, two UTF-16 units, four bytes
 
 
@@ -66,6 +69,36 @@ async def writer(person: MakePerson, make_room: MakeRoom) -> Writer:
     ada, outlaw = await asyncio.gather(person(), person())
     room = await make_room(ada)
     return Writer(ada, outlaw, await ada.connect(), room, await say(ada, room, "first"))
+
+
+async def test_every_text_of_a_body_is_written_to_by_a_door(server: ServerProcess) -> None:
+    """A new one has to take its row in `text_doors.FIELDS`; what follows rules of its own is listed here."""
+    async with http_client(server) as http:
+        document = done(await http.get("/openapi.json"))
+    schemas = document["components"]["schemas"]
+    texts: set[str] = set()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                schema = content["schema"]
+                for name in (schema.get("anyOf", [{}])[0] | schema).get("$ref", "").rpartition("/")[2:]:
+                    texts |= {
+                        f"{method.upper()} {path} {field}"
+                        for field, rule in schemas[name]["properties"].items()
+                        if "maxLength" in str(rule)
+                    }
+    own_rules = {text for text in texts if text.rpartition(" ")[2] in {"username", "password", *PASSWORDS}}
+    assert texts - own_rules == {
+        "POST /v1/rooms/{room_id}/messages body",
+        "PATCH /v1/messages/{message_id} body",
+        "POST /v1/rooms name",
+        "PATCH /v1/rooms/{room_id} name",
+        "POST /v1/rooms topic",
+        "PATCH /v1/rooms/{room_id} topic",
+        "PUT /v1/rooms/{room_id}/bans/{user_id} reason",
+        "POST /v1/auth/signup display_name",
+        "PATCH /v1/users/me display_name",
+    }
 
 
 @pytest.mark.wire("validation_error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import replace
 from typing import Any
@@ -225,6 +226,21 @@ async def test_a_deadline_that_breaks_is_the_end_of_its_connection(desk: Desk) -
             connection.break_off("deadlines", FaultError(SECRET))
     assert wire.end() == (CloseCode.INTERNAL_ERROR, "internal_error", 5)
     assert errors(logs) == [("ws.failed", "deadlines", connection.id)]
+
+
+async def test_a_goodbye_that_breaks_is_the_end_of_its_connection_and_no_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, wire = await desk.live()
+    other, others_wire = await desk.live(desk.bob)
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(connection, "_read_or_hold", broken)
+        async with asyncio.TaskGroup() as goodbyes:
+            goodbyes.create_task(connection.drain(1000))
+            goodbyes.create_task(other.drain(1000))
+    assert wire.end() == (CloseCode.INTERNAL_ERROR, "internal_error", 5)
+    assert others_wire.end() == (CloseCode.DRAINING, "draining", 5)
+    assert errors(logs) == [("ws.failed", "drain", connection.id)]
 
 
 async def test_a_connection_that_cannot_be_forgotten_is_told_as_lost_all_the_same(

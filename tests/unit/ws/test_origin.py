@@ -28,8 +28,8 @@ async def test_there_is_one_answer_and_nothing_is_owed_behind_it(
 
     message = await the_message(desk)
     connection, wire = await desk.live()
-    connection._owe(1, 700)
-    origin = SocketOrigin(connection, "c1", 700)
+    origin = SocketOrigin(connection, "c1", 100)
+    connection._owe(1, origin.owed_bytes)
     with monkeypatch.context() as patch, capture_logs() as logs:
         if how == "a fault":
             patch.setattr(frames, "message_ack", broken)
