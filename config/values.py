@@ -11,6 +11,10 @@ from typing import Final
 
 import limits
 
+RATE_COUNT_MAX: Final = 1_000_000
+RATE_PERIOD_S_MAX: Final = 366 * 24 * 3600
+"""Beyond any sense, and still exact in the floating-point seconds that limits are kept in."""
+
 SQLITE_SCHEME: Final = "sqlite+aiosqlite:///"
 SECRET_BYTES: Final = 32  # as long as the HS256 digest: RFC 7518, section 3.2
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:*]+)(:[0-9]{1,5})?")
@@ -36,6 +40,8 @@ def rate_limit(value: object) -> object:
         raise ValueError("must be one limit such as 20/4 seconds or 600/minute") from None
     if parsed.amount < 1 or parsed.multiples < 1:
         raise ValueError("must allow at least 1")
+    if parsed.amount > RATE_COUNT_MAX or parsed.get_expiry() > RATE_PERIOD_S_MAX:
+        raise ValueError("must allow a million at most, within a year at most")
     return value
 
 

@@ -45,6 +45,9 @@ def repeated_key(data: bytes, key_count: int, values: Iterable[object]) -> str |
         json.loads(data, object_pairs_hook=_refuse_repeated, parse_int=str, parse_float=str)
     except _RepeatedKeyError as error:
         return str(error)
+    except RecursionError:
+        # So deep is nothing that has a meaning here; it is refused for that.
+        return None
     return None
 
 

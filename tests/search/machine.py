@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.search.fresh import check_same
 from tests.search.message_moves import MessageMoves
-from tests.search.model.state import Session
+from tests.search.model.state import RoleName, Session
 from tests.search.moves import Move, moves_of, room_path
 from tests.search.people_moves import PeopleMoves
 from tests.search.room_moves import RoomMoves
@@ -33,17 +33,17 @@ class ChatMachine(RuleBasedStateMachine, AllMoves):
         super().__init__()
         self.world = self.ground.world()
 
-    @initialize(is_public=st.booleans(), is_together=st.booleans())
-    def begin(self, *, is_public: bool, is_together: bool) -> None:
+    @initialize(is_public=st.booleans(), role=st.sampled_from([None, "member", "moderator", "moderator"]))
+    def begin(self, *, is_public: bool, role: RoleName | None) -> None:
         """Sign people up, connect them, and make a room with a message, in some examples with all of them in it."""
         owner, *others = (self.newcomer() for _ in range(PEOPLE))
         for session in (owner, *others):
             self.world.connect(session)
         self.make_room_of(owner, is_public=is_public)
         room = self.world.state.rooms[-1]
-        if is_together:
+        if role is not None:
             for other in others:
-                self.put(owner, room, other.user, None)
+                self.put(owner, room, other.user, role)
         self.say(owner, room, "first", None)
 
     @rule(step=moves_of(AllMoves))

@@ -103,9 +103,12 @@ class Moves:
 
     def user_of(self, pick: int, room: Room) -> User:
         """Somebody; half of the time one with a past or a say in the room."""
+        gone = [user for user in self.world.state.users if user in room.departed or user in room.bans]
         high = [user for user, place in room.places.items() if place.role != "member"]
-        known = [user for user in self.world.state.users if user in {*high, *room.departed, *room.bans}]
-        return known[pick // 2 % len(known)] if known and pick % 2 == 0 else self.user(pick)
+        for known, remainder in ((gone, 0), (high, 2)):
+            if known and pick % 4 == remainder:
+                return known[pick // 4 % len(known)]
+        return self.user(pick)
 
     def room(self, pick: int) -> Room:
         """A room; at times a deleted one."""

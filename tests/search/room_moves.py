@@ -111,7 +111,7 @@ class RoomMoves(Moves):
         room = self.room(where)
         self.remove(self.actor_in(pick, room), room, self.user_of(whom, room))
 
-    @move(pick=PICK, where=PICK)
+    @move(weight=3, pick=PICK, where=PICK)
     def leave(self, *, pick: int, where: int) -> None:
         """Leave a room oneself."""
         session, room = self.actor(pick), self.room(where)

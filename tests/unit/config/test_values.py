@@ -22,7 +22,7 @@ def test_words_are_lowered(given: object, taken: object) -> None:
     assert values.lower(given) == taken
 
 
-@pytest.mark.parametrize("given", ["20/4 seconds", "600/minute", "1 per hour"])
+@pytest.mark.parametrize("given", ["20/4 seconds", "600/minute", "1 per hour", "1000000/second"])
 def test_limits_of_rate(given: str) -> None:
     assert values.rate_limit(given) == given
 
@@ -30,6 +30,12 @@ def test_limits_of_rate(given: str) -> None:
 @pytest.mark.parametrize("given", ["", "many", "5/fortnight", "5/minute; 100/hour", "0/minute"])
 def test_what_is_no_limit_of_rate(given: str) -> None:
     with pytest.raises(ValueError, match=r"^must (be one limit such as|allow at least 1)"):
+        values.rate_limit(given)
+
+
+@pytest.mark.parametrize("given", ["1000001/minute", "1/2 years", f"1/{'9' * 400} seconds", f"{'9' * 400}/second"])
+def test_a_limit_of_rate_is_of_this_world(given: str) -> None:
+    with pytest.raises(ValueError, match="a million at most, within a year"):
         values.rate_limit(given)
 
 

@@ -45,3 +45,9 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
 def test_a_key_that_is_there_twice_is_found(data: bytes, key: str | None) -> None:
     value = decode(data)
     assert repeated_key(data, len(value), value.values()) == key
+
+
+def test_what_is_deeper_than_python_reads_has_no_key_twice() -> None:
+    data = b'{"a": %s%s, "b": "\\""}' % (b"[" * 1000, b"]" * 1000)
+    value = decode(data)
+    assert repeated_key(data, len(value), value.values()) is None
