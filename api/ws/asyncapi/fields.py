@@ -7,7 +7,7 @@ from api.protocol.frames import Json
 from api.ws.asyncapi.markup import Markup, inline, join, tag
 
 _SECTIONS = {"Event": "events", "ErrorCode": "error-codes"}
-_FORMATS = {"uuid": "id", "date-time": "time"}
+_FORMATS = {"uuid": "UUID", "date-time": "time"}
 
 
 class Schemas:

@@ -31,7 +31,7 @@ def add_socket_docs(app: FastAPI, limits: SocketLimits) -> None:
         document = describe(limits)
         return encode(document), render(document)
 
-    # No coroutines: making the document takes some 50 ms, which the event loop has not got.
+    # No coroutines: making the document takes some 80 ms, which the event loop has not got.
     def document(_request: Request) -> Response:
         return Response(made()[0], media_type="application/json")
 

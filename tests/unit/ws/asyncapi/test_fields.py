@@ -36,7 +36,7 @@ def words(field: dict[str, Any]) -> str:
         ({"type": "string", "minLength": 1, "maxLength": 4000}, "string, 1\N{EN DASH}4,000 characters"),
         ({"type": "string", "maxLength": 64}, "string, 0\N{EN DASH}64 characters"),
         ({"type": "string", "minLength": 3}, "string, at least 3 characters"),
-        ({"type": "string", "format": "uuid"}, "id"),
+        ({"type": "string", "format": "uuid"}, "UUID"),
         ({"type": "string", "format": "date-time"}, "time"),
         ({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "integer, 1\N{EN DASH}200, default 50"),
         ({"type": "integer", "minimum": 0, "maximum": 2**53 - 1}, "integer, at least 0"),
