@@ -1,6 +1,6 @@
 """The application: which middleware, handlers and routes there are, and in what order. No logic."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -11,17 +11,17 @@ from slowapi.errors import RateLimitExceeded
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import WebSocketRoute
 
-from api import __version__
 from api.middleware.bodies import BodyLimitMiddleware
 from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
 from api.middleware.cors import CorsMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
 from api.middleware.headers import SecurityHeadersMiddleware
 from api.middleware.hosts import AllowedHostsMiddleware
+from api.middleware.methods import HeadMiddleware
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
 from api.resources import open_resources
-from api.rest import auth, members, messages, operations, rooms, users
-from api.rest.schemas import add_problem_schema
+from api.rest import auth, members, messages, operations, rooms, sessions, socket, users
+from api.rest.openapi import INFO, add_openapi, openapi_of
 from api.services.authentication import Principal
 from api.ws.asyncapi.document import SocketLimits
 from api.ws.asyncapi.routes import add_socket_docs
@@ -31,6 +31,7 @@ from api.ws.slots import ConnectionSlots
 from config.settings import Settings
 
 BODY_BYTES_MAX: Final = 65_536
+BODY_SECONDS_MAX: Final = 30.0
 EXPOSED_HEADERS: Final = (
     REQUEST_ID_HEADER,
     "Retry-After",
@@ -49,20 +50,19 @@ def create_app(settings: Settings) -> FastAPI:
             yield {"resources": resources}
 
     app = FastAPI(
-        title="Chat API",
-        version=__version__,
-        description="Accounts, rooms and messages over REST; live over one WebSocket at `/v1/ws`.",
+        **INFO,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs_enabled else None,
+        openapi_url=None,
         redirect_slashes=False,
     )
     _add_routes(app, settings)
-    app.openapi = _document(app)  # type: ignore[method-assign]
+    app.openapi = openapi_of(app)  # type: ignore[method-assign]
     add_error_handlers(app)
     # The last one added is the first one asked.
-    app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX)
+    app.add_middleware(HeadMiddleware)
+    app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX, seconds_max=BODY_SECONDS_MAX)
     app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
     app.add_middleware(UnforeseenErrorMiddleware)
     # Around all that refuses: a page may read why.
@@ -76,18 +76,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(ContextMiddleware, new_id=_new_id)
     return app
-
-
-def _document(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Make the function that gives `/openapi.json`: FastAPI's own, and `Problem`, which no route returns by itself."""
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            add_problem_schema(plain())
-        return plain()
-
-    return openapi
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
@@ -126,11 +114,13 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         return problem_response(request, http_limits.refusal(request, error))
 
     app.state.http_limits = http_limits
-    app.include_router(auth.build_router(http_limits, check_handshake))
+    app.include_router(auth.build_router(http_limits))
+    app.include_router(sessions.build_router(http_limits))
     app.include_router(users.build_router(http_limits))
     app.include_router(rooms.build_router(http_limits))
     app.include_router(members.build_router(http_limits))
     app.include_router(messages.build_router(http_limits, message_limits))
+    app.include_router(socket.build_router(http_limits, check_handshake))
     app.include_router(operations.build_router())
     app.add_exception_handler(RateLimitExceeded, too_many_requests)
     app.router.routes += [
@@ -138,6 +128,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         WebSocketRoute("/{path:path}", sockets.refuse_elsewhere),
     ]
     if settings.docs_enabled:
+        add_openapi(app)
         operations.add_docs_page(app)
         add_socket_docs(
             app,

@@ -15,7 +15,12 @@ from api.services.authentication import Principal
 
 # Declares how to log in, for Swagger's Authorize button; it only reads the header. A missing header, another scheme
 # and an empty token all come out as no token: there is none to judge.
-_BEARER = OAuth2PasswordBearer(tokenUrl="/v1/auth/login", scheme_name="access_token", auto_error=False)
+BEARER = OAuth2PasswordBearer(
+    tokenUrl="/v1/auth/login",
+    scheme_name="access_token",
+    description="`Authorization: Bearer <access_token>`, as `POST /v1/auth/login` gives it.",
+    auto_error=False,
+)
 
 
 def resources_of(connection: HTTPConnection) -> Resources:
@@ -35,7 +40,7 @@ ClientAddress = Annotated[str, Depends(client_address)]
 
 
 async def current_principal(
-    request: Request, resources: AppResources, token: Annotated[str | None, Depends(_BEARER)]
+    request: Request, resources: AppResources, token: Annotated[str | None, Depends(BEARER)]
 ) -> Principal:
     """Authenticate a REST request; from here on its log lines and its limits are the user's.
 

@@ -169,7 +169,8 @@ HTTP_REFUSED: Final = _event(
     "http.refused",
     "warning",
     "code status client",
-    "Bytes came that are no HTTP; they were answered, and the connection closed.",
+    "What came was no HTTP, and was answered 400; or a request was still on its way when the server ended, and was "
+    "answered 503 (its http.request has status 499). The connection is closed.",
     "Now and then: scanners, or TLS spoken to this port. A stream from one `client`: block the address.",
 )
 HTTP_ERROR: Final = _event(

@@ -25,7 +25,7 @@ _LEAST_LEVELS: Final = {
     "asyncio": logging.WARNING,
     "httpcore2": logging.WARNING,
     "httpx2": logging.WARNING,
-    "python_multipart": logging.WARNING,
+    "python_multipart": logging.ERROR,
     "slowapi": logging.ERROR,
     "sqlalchemy": logging.WARNING,
     "websockets": logging.WARNING,

@@ -220,7 +220,9 @@ class Dispatcher:
         waiting, self._reached = self._reached, []
         for _seq, reached in waiting:
             if not reached.done():
-                reached.set_exception(ChatError(ErrorCode.UNAVAILABLE, "The room cannot be read now."))
+                wait_ms = round(REFILL_RETRY_S * 1000)
+                detail = "The room cannot be read now."
+                reached.set_exception(ChatError(ErrorCode.UNAVAILABLE, detail, retry_after_ms=wait_ms))
 
     def _wake(self) -> None:
         if self._reached:

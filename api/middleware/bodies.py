@@ -1,4 +1,12 @@
-"""Bodies: nobody makes the server read more than it wants to. The message door is the wire's own frame limit."""
+"""Bodies: nobody makes the server read more than it wants to, or wait for it.
+
+The message door is the wire's own frame limit.
+"""
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -7,27 +15,36 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.errors import problem_response
 
+# A client that is cut off while it still sends never sees the answer that says why.
+LINGER_S: Final = 2.0
+
 
 class BodyLimitMiddleware:
-    """Read a request's body before its route does, and refuse one that is too large.
+    """Read a request's body before its route does, and refuse one that is too large or too slow.
+
+    A client that leaves in the middle of its body has asked for nothing.
 
     Args:
         bytes_max: what a body may be; the length that a client declares is believed only where it is larger.
+        seconds_max: until when all of it has to be here.
     """
 
-    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, seconds_max: float) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._seconds_max = seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await self._read(scope, receive)
+        try:
+            body = await self._read(scope, receive)
+        except ChatError as refused:
+            await _refuse(refused, scope, receive, send)
+            return
         if body is None:
-            refused = ChatError(ErrorCode.TOO_LARGE, f"A body may have {self._bytes_max} bytes at most.")
-            await problem_response(HTTPConnection(scope), refused)(scope, receive, send)
             return
         is_read = False
 
@@ -43,18 +60,41 @@ class BodyLimitMiddleware:
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > self._bytes_max:
-            return None
+            raise self._too_large()
         parts: list[bytes] = []
         size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._bytes_max:
-                return None
-            parts.append(part)
-            if not message.get("more_body", False):
-                break
-        return b"".join(parts)
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size > self._bytes_max:
+                        raise self._too_large()
+                    parts.append(part)
+                    if not message.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise ChatError(
+                ErrorCode.BAD_REQUEST,
+                f"The body was not here within {self._seconds_max:g} seconds.",
+                status=HTTPStatus.REQUEST_TIMEOUT,
+            ) from None
+
+    def _too_large(self) -> ChatError:
+        return ChatError(ErrorCode.TOO_LARGE, f"A body may have {self._bytes_max} bytes at most.")
+
+
+async def _refuse(error: ChatError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that is still being sent, drop what else comes of it for a moment, and hang up."""
+    response = problem_response(HTTPConnection(scope), error)
+    response.headers["Connection"] = "close"
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import log_events
 from api.domain.errors import ChatError, ErrorCode, FieldError, internal_error
 from api.middleware.context import shown_path
+from api.middleware.methods import allowed_methods
 from api.middleware.rate_limit import http_limits_of
 from api.protocol.codec import encode
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, problem, problem_headers
@@ -29,7 +31,7 @@ FIELDS_MAX: Final = 64
 _PLAIN_TYPES: Final = frozenset(
     (
         *("missing", "extra_forbidden", "json_invalid", "value_error", "literal_error", "enum"),
-        *("too_many_fields", "repeated_field"),
+        *("too_many_fields", "repeated_field", "body_unreadable"),
         *("string_type", "string_too_short", "string_too_long", "string_pattern_mismatch", "string_unicode"),
         *("int_type", "int_parsing", "int_parsing_size", "int_from_float", "finite_number", "bool_type"),
         *("greater_than_equal", "less_than_equal", "model_type", "model_attributes_type", "dict_type"),
@@ -80,6 +82,11 @@ def repeated_field(*loc: str) -> FieldError:
     return FieldError(loc=list(loc), msg="must be there once", type="repeated_field")
 
 
+def unreadable_body() -> FieldError:
+    """Build the error for a body that is not what its Content-Type says, or that nobody wants to take apart."""
+    return FieldError(loc=["body"], msg="cannot be read", type="body_unreadable")
+
+
 def _short(part: str | int) -> str | int:
     # The name of an unknown field is the client's own text, of any length.
     return part if isinstance(part, int) else part[:LOCATION_CHARS_MAX]
@@ -94,30 +101,30 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def not_valid(connection: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - the registration below says so
-        return not_understood(connection, "The request is not valid.", field_errors(error.errors()))
-
-    def not_understood(connection: HTTPConnection, detail: str, errors: Sequence[FieldError]) -> Response:
-        # FastAPI refuses it before the decorator counts.
-        try:
-            http_limits_of(connection).count_refused(connection)
-        except ChatError as exceeded:
-            return problem_response(connection, exceeded)
-        return problem_response(connection, ChatError(ErrorCode.VALIDATION_ERROR, detail, errors=errors))
+        errors = field_errors(error.errors())
+        return counted(connection, ChatError(ErrorCode.VALIDATION_ERROR, "The request is not valid.", errors=errors))
 
     async def framework_refused(connection: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - the registration below says so
-        if error.status_code == 400 and "parsing the body" in error.detail:  # noqa: PLR2004 - FastAPI's own
-            return not_understood(connection, "The body cannot be read.", [_UNREADABLE])
         code = _CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
         headers = dict(error.headers or {})
-        return problem_response(connection, ChatError(code, error.detail, status=error.status_code, headers=headers))
+        if code is ErrorCode.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed_methods(app.router.routes, connection.scope)
+            if connection.scope["method"] == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        return counted(connection, ChatError(code, error.detail, status=error.status_code, headers=headers))
+
+    def counted(connection: HTTPConnection, error: ChatError) -> Response:
+        # It is refused before the decorator counts.
+        try:
+            http_limits_of(connection).count_refused(connection)
+        except ChatError as exceeded:
+            error = exceeded
+        return problem_response(connection, error)
 
     app.add_exception_handler(ChatError, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, framework_refused)
-
-
-_UNREADABLE = FieldError(loc=["body"], msg="cannot be read", type="body_unreadable")
 
 
 class UnforeseenErrorMiddleware:

@@ -19,8 +19,19 @@ REFRESH_TOKEN: Final = "x6Tq0pYw2mJ4nR8sV1bK5dF7hL3zC9gA0eU2iO4tQ6w"  # noqa: S1
 MESSAGE_BODY: Final = "The kettle is on."
 
 ADA: Final = {"id": USER_ID, "username": "ada", "display_name": "Ada Lovelace"}
+USER: Final = {**ADA, "role": "user", "created_at": "2026-11-20T08:30:00.000Z"}
 BOB: Final = {"id": "01a20464-5f60-7172-9c8d-9e0f1a2b3c4d", "username": "bob", "display_name": "Bob"}
 TEA: Final = {"id": ROOM_ID, "name": "Tea", "topic": "Leaves, no bags", "visibility": "public"}
+ROOM: Final = {
+    **TEA,
+    "epoch": EPOCH,
+    "last_seq": 17,
+    "member_count": 2,
+    "created_at": "2026-11-22T05:00:00.000Z",
+    "me": {"role": "owner", "read_seq": 16, "unread_count": 1, "joined_at": "2026-11-22T05:00:00.000Z"},
+}
+MEMBER: Final = {"user": BOB, "role": "member", "joined_at": "2026-11-22T05:01:00.000Z"}
+BAN: Final = {"user": BOB, "reason": "Drank all the tea", "actor": ADA, "created_at": "2026-11-22T06:00:00.000Z"}
 MESSAGE: Final = {
     "id": MESSAGE_ID,
     "room_id": ROOM_ID,

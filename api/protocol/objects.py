@@ -25,7 +25,7 @@ def leave_out(schema: dict[str, Any]) -> None:
 class User(BaseModel):
     """An account as everyone may see it."""
 
-    model_config = example({**examples.ADA, "role": "user", "created_at": "2026-11-20T08:30:00.000Z"})
+    model_config = example(examples.USER)
 
     id: Id
     username: str
@@ -71,16 +71,7 @@ class RoomMembership(BaseModel):
 class Room(BaseModel):
     """A room; `me` is null for who is no member."""
 
-    model_config = example(
-        {
-            **examples.TEA,
-            "epoch": examples.EPOCH,
-            "last_seq": 17,
-            "member_count": 2,
-            "created_at": "2026-11-22T05:00:00.000Z",
-            "me": {"role": "owner", "read_seq": 16, "unread_count": 1, "joined_at": "2026-11-22T05:00:00.000Z"},
-        }
-    )
+    model_config = example(examples.ROOM)
 
     id: Id
     name: str
@@ -96,7 +87,7 @@ class Room(BaseModel):
 class Member(BaseModel):
     """One user's place in one room."""
 
-    model_config = example({"user": examples.BOB, "role": "member", "joined_at": "2026-11-22T05:01:00.000Z"})
+    model_config = example(examples.MEMBER)
 
     user: UserRef
     role: RoomRole
@@ -106,14 +97,7 @@ class Member(BaseModel):
 class Ban(BaseModel):
     """Who may not join a room, why, and who said so."""
 
-    model_config = example(
-        {
-            "user": examples.BOB,
-            "reason": "Drank all the tea",
-            "actor": examples.ADA,
-            "created_at": "2026-11-22T06:00:00.000Z",
-        }
-    )
+    model_config = example(examples.BAN)
 
     user: UserRef
     reason: str

@@ -1,49 +1,56 @@
-"""`/v1/auth`: signing up, logging in and out, tokens, sessions, tickets."""
+"""`/v1/auth`: signing up, logging in and out, tokens, the password."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
-from starlette.requests import HTTPConnection
+from pydantic.json_schema import SkipJsonSchema
 
 from api.dependencies import AppResources, ClientAddress, CurrentPrincipal
 from api.domain.errors import ErrorCode
 from api.middleware.rate_limit import HttpLimits
-from api.protocol.fields import DisplayName, Id, NewPassword, Password, Username
+from api.protocol import examples
+from api.protocol.examples import example
+from api.protocol.fields import DisplayName, NewPassword, Password, Username
 from api.protocol.frames import user_object
-from api.protocol.objects import Timestamp, User
-from api.protocol.timestamps import rfc3339
+from api.protocol.objects import User
 from api.rest.json_route import JsonRoute
-from api.rest.schemas import RequestBody, problems
+from api.rest.problems import FOR_ANYONE, WRONG_PASSWORD, problems
+from api.rest.schemas import RequestBody
 from api.services import sessions
-from api.services.authentication import Principal
-
-CheckHandshake = Callable[[HTTPConnection, Principal], None]
-"""Raises what a WebSocket handshake of this client would be refused with now, if it had a good ticket."""
 
 
 class SignUp(RequestBody):
-    """A new account; without a display name the username is shown."""
+    """A new account."""
 
-    username: Username
-    password: NewPassword
-    display_name: DisplayName | None = None
+    model_config = example({"username": "ada", "password": examples.PASSWORD, "display_name": "Ada Lovelace"})
+
+    username: Username = Field(description="Unique without regard to case, for ever.")
+    password: NewPassword = Field(
+        description="At least 12 characters, unless the operators have set another minimum (8 at the least); not the "
+        "username, not a common password. Never trimmed."
+    )
+    display_name: DisplayName | None = Field(default=None, description="What others see; without it, the username.")
 
 
 class LoginForm(RequestBody):
-    """The form of the OAuth2 password grant; all but username and password is ignored."""
+    """The form of the OAuth2 password grant; its other fields may be there, and are ignored."""
 
-    username: str
+    model_config = example({"username": "ada", "password": examples.PASSWORD})
+
+    username: str = Field(description="In any case.")
     password: Password
-    grant_type: str | None = None
-    scope: str | None = None
-    client_id: str | None = None
-    client_secret: str | None = Field(default=None, repr=False)
+    # Not read, so not documented either.
+    grant_type: SkipJsonSchema[str | None] = None
+    scope: SkipJsonSchema[str | None] = None
+    client_id: SkipJsonSchema[str | None] = None
+    client_secret: SkipJsonSchema[str | None] = Field(default=None, repr=False)
 
 
 class RefreshRequest(RequestBody):
     """A refresh token that has not been used yet."""
+
+    model_config = example({"refresh_token": examples.REFRESH_TOKEN})
 
     refresh_token: str = Field(repr=False)
 
@@ -51,54 +58,35 @@ class RefreshRequest(RequestBody):
 class PasswordChange(RequestBody):
     """The password as it is, and as it shall be."""
 
+    model_config = example({"current_password": examples.PASSWORD, "new_password": "a longer walk by the sea"})
+
     current_password: Password
     new_password: NewPassword
 
 
 class TokenPair(BaseModel):
-    """A session's tokens; the lives are in seconds."""
+    """A session's tokens."""
 
-    access_token: str
+    model_config = example(
+        {
+            "access_token": examples.ACCESS_TOKEN,
+            "token_type": "bearer",
+            "expires_in": 900,
+            "refresh_token": examples.REFRESH_TOKEN,
+            "refresh_expires_in": 2_592_000,
+        }
+    )
+
+    access_token: str = Field(description="A JWT; there is nothing in it for clients.")
     token_type: Literal["bearer"]
-    expires_in: int
-    refresh_token: str
-    refresh_expires_in: int
+    expires_in: int = Field(description="Seconds that the access token lives.")
+    refresh_token: str = Field(description="Good for one exchange; keep it where nobody else reads.")
+    refresh_expires_in: int = Field(description="Seconds that the refresh token lives.")
 
 
-class Session(BaseModel):
-    """One login; `current`: the one that asks."""
-
-    id: Id
-    created_at: Timestamp
-    last_used_at: Timestamp
-    expires_at: Timestamp
-    current: bool
-    user_agent: str
-
-
-class SessionList(BaseModel):
-    """The live sessions of a user, the one used last first."""
-
-    items: list[Session]
-
-
-class Ticket(BaseModel):
-    """A ticket for one WebSocket handshake (`?ticket=`), within so many seconds."""
-
-    ticket: str
-    expires_in: int
-
-
-def build_router(limits: HttpLimits, check_handshake: CheckHandshake) -> APIRouter:
+def build_router(limits: HttpLimits) -> APIRouter:
     """Build the routes, counted by these limits."""
     router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute)
-
-    async def create_ws_ticket(
-        request: Request, response: Response, resources: AppResources, principal: CurrentPrincipal
-    ) -> dict[str, Any]:
-        check_handshake(request, principal)
-        ticket = await resources.tickets.issue(principal)
-        return _not_to_be_kept(response, {"ticket": ticket, "expires_in": resources.tickets.life_seconds})
 
     router.post(
         "/signup",
@@ -106,27 +94,28 @@ def build_router(limits: HttpLimits, check_handshake: CheckHandshake) -> APIRout
         summary="Make an account",
         status_code=201,
         response_model=User,
-        responses=problems(ErrorCode.USERNAME_TAKEN, ErrorCode.FORBIDDEN, with_user=False),
+        response_description="The account; it is not logged in.",
+        responses=problems(ErrorCode.USERNAME_TAKEN, ErrorCode.FORBIDDEN, general=FOR_ANYONE),
     )(limits.limit(sign_up))
     router.post(
         "/login",
         operation_id="log_in",
         summary="Log in with a password",
         response_model=TokenPair,
-        responses=problems(
-            ErrorCode.INVALID_CREDENTIALS, ErrorCode.ACCOUNT_SUSPENDED, ErrorCode.BAD_REQUEST, with_user=False
-        ),
+        response_description="A new session.",
+        responses=problems(ErrorCode.INVALID_CREDENTIALS, ErrorCode.ACCOUNT_SUSPENDED, general=FOR_ANYONE),
     )(limits.limit(log_in))
     router.post(
         "/refresh",
         operation_id="refresh_tokens",
         summary="Exchange a refresh token for new tokens",
         response_model=TokenPair,
+        response_description="The next pair; the old refresh token is spent.",
         responses=problems(
             ErrorCode.INVALID_TOKEN,
             ErrorCode.REFRESH_TOKEN_REUSED,
             ErrorCode.ACCOUNT_SUSPENDED,
-            with_user=False,
+            general=FOR_ANYONE,
         ),
     )(limits.limit(refresh_tokens))
     router.post(
@@ -134,6 +123,7 @@ def build_router(limits: HttpLimits, check_handshake: CheckHandshake) -> APIRout
         operation_id="log_out",
         summary="End this session",
         status_code=204,
+        response_description="The session has ended, and its sockets are closed (4500).",
         responses=problems(),
     )(limits.limit(log_out))
     router.post(
@@ -141,30 +131,9 @@ def build_router(limits: HttpLimits, check_handshake: CheckHandshake) -> APIRout
         operation_id="change_password",
         summary="Change the password, and end every other session",
         status_code=204,
-        responses=problems(with_status={ErrorCode.INVALID_CREDENTIALS: 403}),
+        response_description="The new password holds, and every other session has ended.",
+        responses=problems(WRONG_PASSWORD),
     )(limits.limit(change_password))
-    router.get(
-        "/sessions",
-        operation_id="list_sessions",
-        summary="List the own sessions",
-        response_model=SessionList,
-        responses=problems(),
-    )(limits.limit(list_sessions))
-    router.delete(
-        "/sessions/{session_id}",
-        operation_id="revoke_session",
-        summary="End one of the own sessions",
-        status_code=204,
-        responses=problems(ErrorCode.NOT_FOUND),
-    )(limits.limit(revoke_session))
-    router.post(
-        "/ws-ticket",
-        operation_id="create_ws_ticket",
-        summary="Get a ticket for one WebSocket handshake",
-        status_code=201,
-        response_model=Ticket,
-        responses=problems(ErrorCode.ORIGIN_NOT_ALLOWED, ErrorCode.CONNECTION_LIMIT, ErrorCode.DRAINING),
-    )(limits.limit(create_ws_ticket))
     return router
 
 
@@ -174,31 +143,44 @@ async def sign_up(
     resources: AppResources,
     address: ClientAddress,
 ) -> dict[str, Any]:
+    """Make an account and put it into the default room. It does not log in.
+
+    `forbidden` says that the operators have closed the sign-up.
+    """
     user = await resources.accounts.sign_up(body.username, body.password, body.display_name, address=address)
     return user_object(user)
 
 
 async def log_in(
     request: Request,
-    response: Response,
     form: Annotated[LoginForm, Form()],
     resources: AppResources,
     address: ClientAddress,
 ) -> dict[str, Any]:
+    """Open a session. This is OAuth2's password grant: a form, to which its other fields may be added.
+
+    An unknown user and a wrong password get the same answer after the same time; `account_suspended` comes only to the
+    right password. After too many wrong ones the right one gets 429 as well.
+    """
     user_agent = request.headers.get("User-Agent", "")
     pair = await resources.accounts.log_in(form.username, form.password, address=address, user_agent=user_agent)
-    return _not_to_be_kept(response, _token_pair(pair))
+    return _token_pair(pair)
 
 
 async def refresh_tokens(
     request: Request,  # noqa: ARG001
-    response: Response,
     body: RefreshRequest,
     resources: AppResources,
     address: ClientAddress,
 ) -> dict[str, Any]:
+    """Spend a refresh token for a new pair of tokens of the same session.
+
+    If the answer is lost, send the same token again: until its successor has been used, that gives another successor
+    and voids the first. After that, or for a void token, the answer is `refresh_token_reused` and the session has
+    ended: somebody else has the token.
+    """
     pair = await resources.sessions.refresh(body.refresh_token, address=address)
-    return _not_to_be_kept(response, _token_pair(pair))
+    return _token_pair(pair)
 
 
 async def log_out(
@@ -206,6 +188,7 @@ async def log_out(
     resources: AppResources,
     principal: CurrentPrincipal,
 ) -> None:
+    """End the session of the token that asks: its tokens are refused from now on, its sockets are closed with 4500."""
     await resources.sessions.log_out(principal)
 
 
@@ -216,37 +199,8 @@ async def change_password(
     principal: CurrentPrincipal,
     address: ClientAddress,
 ) -> None:
+    """Change the password. Every other session of the user ends; this one stays."""
     await resources.accounts.change_password(principal, body.current_password, body.new_password, address=address)
-
-
-async def list_sessions(
-    request: Request,  # noqa: ARG001
-    resources: AppResources,
-    principal: CurrentPrincipal,
-) -> dict[str, Any]:
-    found = await resources.sessions.of_user(principal)
-    return {
-        "items": [
-            {
-                "id": session.id,
-                "created_at": rfc3339(session.created_at_ms),
-                "last_used_at": rfc3339(session.last_used_at_ms),
-                "expires_at": rfc3339(session.expires_at_ms),
-                "current": session.id == principal.session_id,
-                "user_agent": session.user_agent,
-            }
-            for session in found
-        ]
-    }
-
-
-async def revoke_session(
-    request: Request,  # noqa: ARG001
-    session_id: Id,
-    resources: AppResources,
-    principal: CurrentPrincipal,
-) -> None:
-    await resources.sessions.revoke(principal, session_id)
 
 
 def _token_pair(pair: sessions.TokenPair) -> dict[str, Any]:
@@ -257,9 +211,3 @@ def _token_pair(pair: sessions.TokenPair) -> dict[str, Any]:
         "refresh_token": pair.refresh_token,
         "refresh_expires_in": pair.refresh_expires_in,
     }
-
-
-def _not_to_be_kept(response: Response, body: dict[str, Any]) -> dict[str, Any]:
-    # RFC 6749 §5.1: no cache keeps a secret.
-    response.headers["Cache-Control"] = "no-store"
-    return body

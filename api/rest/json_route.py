@@ -1,6 +1,7 @@
 """How REST bodies are read: JSON in UTF-8 (RFC 8259 §8.1) and nothing else that Python's reader would guess."""
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -8,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.middleware.errors import FIELDS_MAX, repeated_field, too_many_fields
+from api.middleware.errors import FIELDS_MAX, repeated_field, too_many_fields, unreadable_body
 from api.protocol.codec import decode, repeated_key
 
 
@@ -36,9 +37,11 @@ class JsonRoute(APIRoute):
             try:
                 return await handle(_JsonRequest(request.scope, request.receive))
             except HTTPException as error:
-                # FastAPI takes whatever the reader raises for text that is no JSON.
+                # FastAPI and Starlette say 400 to a body that cannot be read, and to whatever the reader raises.
+                if error.status_code != HTTPStatus.BAD_REQUEST:
+                    raise
                 if isinstance(error.__cause__, RequestValidationError):
                     raise error.__cause__ from None
-                raise
+                raise RequestValidationError([unreadable_body()]) from None
 
         return handle_json

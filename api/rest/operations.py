@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import FileResponse
@@ -15,7 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from api.dependencies import AppResources
 from api.domain.errors import ChatError
+from api.protocol.examples import example
 from api.resources import Resources
+from api.rest.problems import FOR_MACHINES, problems
 
 DATABASE_TIMEOUT_S: Final = 2.0
 
@@ -30,11 +32,15 @@ _DOCS_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
+_NOT_READY: Final = {"status": "unavailable", "checks": {"database": "failed", "node": "ok"}}
+
 CheckState = Literal["ok", "failed", "draining"]
 
 
 class Health(BaseModel):
     """The process runs."""
+
+    model_config = example({"status": "ok"})
 
     status: Literal["ok"]
 
@@ -42,29 +48,47 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether the node can serve, and what of it can not."""
 
+    model_config = example({"status": "ok", "checks": {"database": "ok", "node": "ok"}})
+
     status: Literal["ok", "degraded", "unavailable"]
-    checks: dict[str, CheckState]
+    checks: dict[str, CheckState] = Field(description="What was looked at.")
 
 
 def build_router() -> APIRouter:
     """Build the routes that load balancers ask; they are not limited."""
     router = APIRouter(tags=["operations"])
-    router.get("/healthz", operation_id="get_health", summary="Is the process alive", response_model=Health)(get_health)
+    router.get(
+        "/healthz",
+        operation_id="get_health",
+        summary="Is the process alive",
+        response_model=Health,
+        response_description="It is.",
+        responses=problems(general=FOR_MACHINES),
+    )(get_health)
+    refusals = problems(general=FOR_MACHINES)
+    not_ready = {
+        "model": Readiness,
+        "description": "It cannot: the database is gone, or the node is going down.",
+        "content": {"application/json": {"example": _NOT_READY}, **refusals[503]["content"]},
+    }
     router.get(
         "/readyz",
         operation_id="get_readiness",
         summary="Can the node serve",
         response_model=Readiness,
-        responses={503: {"model": Readiness, "description": "The database is gone, or the node is going down"}},
+        response_description="It can.",
+        responses=refusals | {503: not_ready},
     )(get_readiness)
     return router
 
 
 async def get_health() -> dict[str, Any]:
+    """Answer while the process runs, whatever else is wrong: restart it if this does not."""
     return {"status": "ok"}
 
 
 async def get_readiness(response: Response, resources: AppResources) -> dict[str, Any]:
+    """Look at the database, and whether the node is going down: send it no traffic while this is 503."""
     checks: dict[str, CheckState] = {
         "database": await _check_database(resources),
         "node": "draining" if resources.is_draining else "ok",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
+from api.protocol.examples import CURSOR
 from api.protocol.fields import PAGE_LIMIT_DEFAULT, PageLimit, canonical_id
 from api.rest.schemas import RequestBody
 
@@ -26,14 +28,19 @@ def _write_cursor(last_id: str) -> str:
     return base64.b32encode(last_id.encode()).decode().rstrip("=").lower()
 
 
-Cursor = Annotated[str, AfterValidator(_read_cursor), WithJsonSchema({"type": "string"})]
+Cursor = Annotated[
+    str,
+    AfterValidator(_read_cursor),
+    WithJsonSchema({"type": "string", "minLength": 1, "examples": [CURSOR]}),
+]
+NextCursor = Annotated[str | None, Field(description="Ask for the next page with it; null at the end.")]
 
 
 class PageQuery(RequestBody):
     """Which page: `next_cursor` of the one before, and how many items."""
 
-    cursor: Cursor | None = None
-    limit: PageLimit = PAGE_LIMIT_DEFAULT
+    cursor: Cursor | SkipJsonSchema[None] = Field(default=None, description="The `next_cursor` of the page before.")
+    limit: PageLimit = Field(default=PAGE_LIMIT_DEFAULT, description="How many items at most.")
 
 
 Page = Annotated[PageQuery, Query()]

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidHeader, InvalidMethod, InvalidUpgrade
 from websockets.http11 import Response
 from websockets.typing import StatusLike
 
@@ -82,12 +83,25 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
     def _reject(self, status: StatusLike, text: str) -> Response:  # noqa: ARG002 - it may repeat what was refused
         """Stand in for the answers of the WebSocket library, which uvicorn uses too."""
         request = getattr(self, "request", None)
-        response = refusal(int(status), request.headers.raw_items() if request is not None else ())
+        error = self.conn.handshake_exc
+        status = _status_of(error, status)
+        response = refusal(status, request.headers.raw_items() if request is not None else ())
+        if isinstance(error, InvalidUpgrade):
+            del response.headers["Upgrade"]  # the library adds it
         with structlog.contextvars.bound_contextvars(request_id=response.headers["X-Request-ID"]):
             log_events.WS_REFUSED.emit(
-                code=code_of(int(status)).value, status=int(status), client=self.client[0] if self.client else ""
+                code=code_of(status).value, status=status, client=self.client[0] if self.client else ""
             )
         return response
+
+
+def _status_of(error: BaseException | None, status: StatusLike) -> int:
+    """Correct the WebSocket library: another version is 426 (RFC 6455 §4.4), another method no method of the path."""
+    if isinstance(error, InvalidHeader) and error.name == "Sec-WebSocket-Version":
+        return HTTPStatus.UPGRADE_REQUIRED.value
+    if isinstance(error, InvalidMethod):
+        return HTTPStatus.BAD_REQUEST.value
+    return int(status)
 
 
 def _tells_of_the_loss(error: BaseException | None) -> bool:

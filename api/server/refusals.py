@@ -10,6 +10,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 from api.domain.errors import ChatError, ErrorCode
+from api.middleware.headers import SECURITY_HEADERS
 from api.protocol import codec
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS, problem, problem_headers
 
@@ -33,15 +34,23 @@ def code_of(status: int) -> ErrorCode:
     return _CODES.get(HTTPStatus(status), ErrorCode.BAD_REQUEST)
 
 
-def refusal(status: int, request_headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """Build the problem document that answers a handshake with this status and ends the connection.
+def refusal(
+    status: int,
+    request_headers: Iterable[tuple[str, str]] = (),
+    *,
+    detail: str = "This is no valid WebSocket handshake (RFC 6455, section 4.1).",
+) -> Response:
+    """Build the problem document that answers a request with this status and ends the connection.
 
     Nothing of the request is repeated in it, but for an `X-Request-ID` that is one.
+
+    Args:
+        detail: what is wrong with the request, where the status does not say it.
     """
     code = code_of(status)
     error = ChatError(
         code,
-        _DETAILS.get(code, "This is no valid WebSocket handshake (RFC 6455, section 4.1)."),
+        _DETAILS.get(code, detail),
         status=status if status != SPECS[code].status else None,
         retry_after_ms=_DRAINING_RETRY_MS if code is ErrorCode.DRAINING else None,
     )
@@ -50,13 +59,16 @@ def refusal(status: int, request_headers: Iterable[tuple[str, str]] = ()) -> Res
     headers = Headers(
         {
             "Date": formatdate(usegmt=True),
-            "Connection": "close",
+            "Connection": "close, Upgrade" if status == HTTPStatus.UPGRADE_REQUIRED else "close",
             "Content-Length": str(len(body)),
             "Content-Type": PROBLEM_MEDIA_TYPE,
             "X-Request-ID": request_id,
+            **SECURITY_HEADERS,
             **problem_headers(error),
         }
     )
+    if status == HTTPStatus.UPGRADE_REQUIRED:
+        headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
     return Response(status, HTTPStatus(status).phrase, headers, body)
 
 

@@ -1,7 +1,9 @@
 """Users as others find them, and how they show themselves."""
 
-from api.domain.errors import not_found
-from api.domain.models import User
+from dataclasses import replace
+
+from api.domain.errors import ChatError, ErrorCode, not_found
+from api.domain.models import User, UserStatus
 from api.domain.text import clean_username
 from api.services.authentication import Authenticator, Principal
 from api.services.live import LiveSessions
@@ -42,14 +44,18 @@ class Users:
         return await self._store.read(lambda rows: rows.users.find_by_username(name))
 
     async def set_display_name(self, principal: Principal, display_name: str) -> User:
-        """Change a user's own display name; past messages show it too."""
+        """Change a user's own display name; past messages show it too.
+
+        Raises:
+            ChatError: `session_revoked`, the account was deleted in the meantime.
+        """
 
         def job(unit: Unit) -> User:
+            account = unit.users.account(principal.user.id)
+            if account is None or account.status is UserStatus.DELETED:
+                raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
             unit.users.set_display_name(principal.user.id, display_name)
-            user = unit.users.find(principal.user.id)
-            if user is None:
-                raise not_found("user")
-            return user
+            return replace(account.user, display_name=display_name)
 
         user = await self._store.write(job)
         self._authenticator.invalidate_user(user.id)

@@ -13,9 +13,11 @@ from api.app import create_app
 from api.domain.errors import ErrorCode
 from api.domain.events import EventType
 from api.protocol.problems import SOCKET_ONLY, SPECS, CloseCode
+from api.rest.problems import FOR_USERS
 from api.ws.commands import COMMANDS
 from config.settings import Settings
 from tests.docs.pages import blocks, page
+from tests.support.described import documented_refusals
 
 PROTOCOL = page("docs/protocol.md")
 TABLE_ROWS = [line for line in PROTOCOL.splitlines() if line.startswith("| ")]
@@ -42,6 +44,29 @@ def test_every_route_has_a_row(method: str, path: str) -> None:
 def test_every_route_that_has_a_row_is_served() -> None:
     named = set(re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)", "\n".join(TABLE_ROWS)))
     assert named - set(served()) == {("GET", path) for path in ("/docs", "/openapi.json", "/docs/ws", "/asyncapi.json")}
+
+
+ALL_BELOW_A_ROOM = {"forbidden", "banned"}  # section 5 says it once for all
+
+
+def test_every_route_has_the_errors_of_its_own_that_its_row_names() -> None:
+    general = {code.value for _, code in FOR_USERS}
+    documented: dict[str, set[str]] = {}
+    for refusal in documented_refusals():
+        documented.setdefault(refusal.operation, set()).add(refusal.code)
+    for operation, codes in documented.items():
+        method, path = operation.split()
+        (line,) = [line for line in TABLE_ROWS if re.search(rf"`{method} {re.escape(path)}[`?]", line)]
+        named = set(re.findall(r"`([a-z_]+)`", line.split(" | ")[-1])) & set(ErrorCode)
+        own = codes - general - ({"not_found"} if "{" in path else set())
+        if operation != "GET /v1/rooms/{room_id}" and re.match(r"/v1/(rooms/\{|messages/)", path):
+            assert own >= ALL_BELOW_A_ROOM, operation
+            own -= ALL_BELOW_A_ROOM - named
+        if path == "/v1/ws":
+            refused = PROTOCOL.partition("**A refused handshake**")[2].partition("##")[0]
+            named |= set(re.findall(r"`([a-z_]+)`", refused))
+        assert own == named - general, operation
+        assert named & general <= codes, operation
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

@@ -210,12 +210,12 @@ TOPIC: Final = Topic(
             "answer an unreadable body as the framework does",
             [
                 Edit(
-                    _ERRORS,
-                    '        if error.status_code == 400 and "parsing the body" in error.detail:',
-                    '        if error.status_code == 499 and "parsing the body" in error.detail:',
+                    "api/rest/json_route.py",
+                    "                if error.status_code != HTTPStatus.BAD_REQUEST:\n",
+                    "                if error.status_code != HTTPStatus.OK:\n",
                 )
             ],
-            ["tests/unit/middleware/test_errors.py::test_a_body_that_cannot_be_read_is_not_valid"],
+            ["tests/unit/rest/test_json_route.py::test_a_form_that_cannot_be_read_is_a_fault_of_the_body"],
         ),
     ],
     without={},

@@ -19,6 +19,8 @@ _ON_ORIGINS: Final = "tests/server/test_handshake_origin.py"
 _ON_ADMISSION: Final = "tests/unit/ws/test_handshake.py"
 _ON_REFUSED: Final = "tests/unit/ws/test_endpoint.py"
 _ON_BODIES: Final = "tests/unit/middleware/test_bodies.py"
+_ON_HTTP: Final = "tests/unit/server/test_http.py"
+_ON_NO_REQUESTS: Final = "tests/server/test_unreadable_requests.py"
 _ON_LOGS: Final = "tests/server/test_logs.py"
 _ON_AMBIGUITY: Final = "tests/server/test_ambiguous_requests.py"
 _ON_TICKETS: Final = "tests/server/test_tickets.py"
@@ -180,11 +182,41 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/middleware/bodies.py",
-                    "            if size > self._bytes_max:\n                return None\n",
-                    "",
+                    "                    if size > self._bytes_max:\n",
+                    "                    if size < 0:\n",
                 )
             ],
-            [f"{_ON_BODIES}::test_one_byte_more_is_refused_and_no_more_is_read"],
+            [f"{_ON_BODIES}::test_one_byte_more_is_refused_before_the_route_hears_of_it"],
+        ),
+        Sabotage(
+            ["11"],
+            "wait for a body as long as it takes",
+            [Edit("api/middleware/bodies.py", "asyncio.timeout(self._seconds_max)", "asyncio.timeout(None)")],
+            [f"{_ON_BODIES}::test_a_body_that_takes_too_long_is_refused_and_the_connection_ends"],
+        ),
+        Sabotage(
+            ["11"],
+            "serve what a client left in the middle of its body",
+            [
+                Edit(
+                    "api/middleware/bodies.py",
+                    "                        return None\n",
+                    '                        return b"".join(parts)\n',
+                )
+            ],
+            [f"{_ON_BODIES}::test_a_client_that_leaves_in_the_middle_of_its_body_has_asked_for_nothing"],
+        ),
+        Sabotage(
+            ["11"],
+            "wait at the server's end for a body that is half here",
+            [
+                Edit(
+                    "api/server/http.py",
+                    "            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, self._serving)\n",
+                    "            self._end_after_answer()\n",
+                )
+            ],
+            [f"{_ON_HTTP}::test_at_the_servers_end_a_request_that_is_still_on_its_way_is_refused"],
         ),
         Sabotage(
             ["11"],
@@ -316,14 +348,39 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/server/http.py",
-                    "        self._segment = data\n",
-                    "        self.parser.set_dangerous_leniencies(\n"
-                    "            lenient_chunked_length=True, lenient_headers=True, lenient_transfer_encoding=True\n"
-                    "        )\n"
-                    "        self._segment = data\n",
+                    "            self.parser.feed_data(data)\n",
+                    "            self.parser.set_dangerous_leniencies(\n"
+                    "                lenient_chunked_length=True, lenient_headers=True,\n"
+                    "                lenient_transfer_encoding=True,\n"
+                    "            )\n"
+                    "            self.parser.feed_data(data)\n",
                 )
             ],
             [f"{_ON_AMBIGUITY}::test_a_request_without_one_clear_end_is_refused_for_good[a folded line]"],
+        ),
+        Sabotage(
+            ["16"],
+            "answer what cannot be read in the library's words",
+            [
+                Edit(
+                    "api/server/http.py",
+                    "            self._refuse(HTTPStatus.BAD_REQUEST, None)\n",
+                    '            self.send_400_response("Invalid HTTP request received.")\n',
+                )
+            ],
+            [f"{_ON_NO_REQUESTS}::test_what_is_no_http_is_a_bad_request_and_one_line_in_the_log"],
+        ),
+        Sabotage(
+            ["17"],
+            "answer another version as the library does",
+            [
+                Edit(
+                    "api/server/handshake.py",
+                    "        return HTTPStatus.UPGRADE_REQUIRED.value\n",
+                    "        return int(status)\n",
+                )
+            ],
+            [f"{_ON_NO_REQUESTS}::test_a_handshake_that_is_none_is_told_so"],
         ),
         Sabotage(
             ["17"],

@@ -15,11 +15,12 @@ from passlib.context import CryptContext
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app
-from api.domain.models import User, UserStatus
+from api.domain.models import User, UserRole, UserStatus
 from api.resources import Resources
 from api.services.accounts import enrol
 from config.settings import Settings
 from tests.support.accounts import migrated_database
+from tests.support.described import hold_against_document
 
 PASSWORD: Final = "correct horse battery"
 ADDRESS: Final = "192.0.2.1"
@@ -62,12 +63,19 @@ class Inside:
     async def client(self, token: str | None = None, *, raises: bool = True, **headers: str) -> httpx2.AsyncClient:
         """Make a client, with an access token or without; it is closed with the application.
 
+        Whatever it is answered has to stand in `/openapi.json`.
+
         Args:
             raises: what no handler answers breaks the test; without it the client sees what a client would.
         """
         sent = headers | ({"Authorization": f"Bearer {token}"} if token is not None else {})
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=raises, client=(ADDRESS, 50_000))
-        made = httpx2.AsyncClient(transport=transport, base_url="http://testserver", headers=sent)
+        made = httpx2.AsyncClient(
+            transport=transport,
+            base_url="http://testserver",
+            headers=sent,
+            event_hooks={"response": [hold_against_document]},
+        )
         return await self._stack.enter_async_context(made)
 
     async def person(self, username: str | None = None) -> Insider:
@@ -85,6 +93,11 @@ class Inside:
     async def suspend(self, user: User) -> None:
         """Suspend somebody, as the command line does."""
         await self.resources.store.write(lambda unit: unit.users.set_status(user.id, UserStatus.SUSPENDED))
+        self.resources.authenticator.invalidate_user(user.id)
+
+    async def promote(self, user: User) -> None:
+        """Make somebody an admin, as the command line does."""
+        await self.resources.store.write(lambda unit: unit.users.set_role(user.id, UserRole.ADMIN))
         self.resources.authenticator.invalidate_user(user.id)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import httpx2
 
+from tests.support.described import hold_against_document
 from tests.support.server import CANARY, ServerProcess
 from tests.support.sockets import Socket, open_socket
 
@@ -35,10 +36,18 @@ def _no_tls() -> ssl.SSLContext:
 
 
 def http_client(server: ServerProcess, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
-    """Make a REST client of this server, with an access token or without; the caller closes it."""
+    """Make a REST client of this server, with an access token or without; the caller closes it.
+
+    Whatever it is answered has to stand in `/openapi.json`.
+    """
     sent = dict(headers) | ({"Authorization": f"Bearer {token}"} if token is not None else {})
     return httpx2.AsyncClient(
-        base_url=server.url, headers=sent, timeout=REQUEST_SECONDS, trust_env=False, verify=_no_tls()
+        base_url=server.url,
+        headers=sent,
+        timeout=REQUEST_SECONDS,
+        trust_env=False,
+        verify=_no_tls(),
+        event_hooks={"response": [hold_against_document]},
     )
 
 

@@ -12,7 +12,7 @@ import httpx2
 # code -> the statuses it may have
 STATUSES: Final[Mapping[str, frozenset[int]]] = MappingProxyType(
     {
-        "bad_request": frozenset({400}),
+        "bad_request": frozenset({400, 408, 426}),
         "missing_token": frozenset({401}),
         "invalid_token": frozenset({401}),
         "token_expired": frozenset({401}),

@@ -1,99 +1,165 @@
-"""A body is read before its route runs, and up to a limit."""
+"""Bodies are read whole, within their bounds, or not at all."""
 
 from __future__ import annotations
 
-import orjson
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.middleware import bodies
 from api.middleware.bodies import BodyLimitMiddleware
-from tests.unit.middleware.asgi import http_scope
+from tests.unit.middleware.asgi import headers_of, http_scope
 
-BYTES_MAX = 10
+GONE: Message = {"type": "http.disconnect"}
 
 
-class Reading:
-    """An application that reads on until there is nothing more to hear."""
+class Reader:
+    """An application that reads its body and answers 200."""
 
     def __init__(self) -> None:
-        self.heard: list[Message] = []
+        self.bodies: list[bytes] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read, then answer."""
-        while not self.heard or self.heard[-1]["type"] != "http.disconnect":
-            self.heard.append(await receive())
+        message = await receive()
+        assert not message["more_body"]
+        self.bodies.append(message["body"])
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body"})
 
 
-class Client:
-    """Sends a body in these parts, then hangs up; counts what was asked of it."""
+async def exchange(
+    messages: Iterable[Message],
+    app: ASGIApp,
+    *,
+    headers: dict[str, str] | None = None,
+    seconds_max: float = 5,
+    kind: str = "http",
+) -> list[Message]:
+    """Let these messages come, then nothing more; give what was answered."""
+    coming = iter(messages)
+    answered: list[Message] = []
 
-    def __init__(self, *parts: bytes) -> None:
-        self.asked = 0
-        self.answered: list[Message] = []
-        self._messages: list[Message] = [
-            {"type": "http.request", "body": part, "more_body": number < len(parts)}
-            for number, part in enumerate(parts, 1)
-        ]
+    async def receive() -> Message:
+        for message in coming:
+            return message
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
-    async def receive(self) -> Message:
-        """Give the next part."""
-        self.asked += 1
-        return self._messages.pop(0) if self._messages else {"type": "http.disconnect"}
+    async def send(message: Message) -> None:
+        answered.append(message)
 
-    async def send(self, message: Message) -> None:
-        """Take the answer."""
-        self.answered.append(message)
+    limited = BodyLimitMiddleware(app, bytes_max=10, seconds_max=seconds_max)
+    await limited(http_scope(headers=headers) | {"type": kind}, receive, send)
+    return answered
 
-    async def ask(self, app: Reading, **headers: str) -> int:
-        """Send the request; give the status of the answer."""
-        await BodyLimitMiddleware(app, BYTES_MAX)(http_scope(headers=headers), self.receive, self.send)
-        return int(self.answered[0]["status"])
+
+def part(body: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def problem(answered: list[Message]) -> dict[str, Any]:
+    document = json.loads(b"".join(message.get("body", b"") for message in answered))
+    assert isinstance(document, dict)
+    assert document["status"] == answered[0]["status"]
+    return document
 
 
 @pytest.mark.parametrize("parts", [[b""], [b"0123456789"], [b"012", b"", b"3456789"], [b"01234", b"56789", b""]])
-async def test_a_body_up_to_the_limit_comes_in_one_piece_and_then_what_comes_behind_it(parts: list[bytes]) -> None:
-    app = Reading()
-    assert await Client(*parts).ask(app) == 200
-    assert app.heard == [
-        {"type": "http.request", "body": b"".join(parts), "more_body": False},
-        {"type": "http.disconnect"},
-    ]
+async def test_a_body_up_to_the_limit_reaches_the_route_in_one_piece(parts: list[bytes]) -> None:
+    app = Reader()
+    messages = [part(one, more=number < len(parts)) for number, one in enumerate(parts, 1)]
+    answered = await exchange(messages, app)
+    assert app.bodies == [b"".join(parts)]
+    assert answered[0]["status"] == 200
 
 
-@pytest.mark.parametrize("parts", [[b"0123456789a"], [b"0123456789", b"a"], [b"01", b"0123456789", b"never read"]])
-async def test_one_byte_more_is_refused_and_no_more_is_read(parts: list[bytes]) -> None:
-    app, client = Reading(), Client(*parts)
-    assert await client.ask(app) == 413
-    assert app.heard == [], "the route hears nothing of it"
-    assert client.asked <= 2
-    document = orjson.loads(client.answered[1]["body"])
-    assert (document["code"], document["status"]) == ("too_large", 413)
-    assert str(BYTES_MAX) in document["detail"]
+async def test_behind_the_body_the_route_hears_what_comes() -> None:
+    heard: list[Message] = []
+
+    async def listen(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.extend([await receive(), await receive()])
+        await Reader()(scope, _nothing, send)
+
+    await exchange([part(b"x", more=False), GONE], listen)
+    assert heard == [part(b"x", more=False), GONE]
 
 
-async def test_a_length_that_is_declared_too_large_is_refused_before_anything_is_read() -> None:
-    app, client = Reading(), Client(b"x")
-    assert await client.ask(app, **{"Content-Length": "11"}) == 413
-    assert client.asked == 0
-    assert app.heard == []
+async def _nothing() -> Message:
+    return part(b"", more=False)
 
 
 @pytest.mark.parametrize("declared", ["10", "0", "-1", "a lot", ""])
-async def test_a_declared_length_lets_nothing_in(declared: str) -> None:
-    assert await Client(b"0123456789").ask(Reading(), **{"Content-Length": declared}) == 200
-    assert await Client(b"0123456789a").ask(Reading(), **{"Content-Length": declared}) == 413
-
-
-async def test_who_hangs_up_within_his_body_leaves_what_came() -> None:
-    app, client = Reading(), Client()
-    assert await client.ask(app) == 200
-    assert app.heard[0] == {"type": "http.request", "body": b"", "more_body": False}
+async def test_a_declared_length_lets_nothing_in(declared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LINGER_S", 0.01)
+    headers = {"Content-Length": declared}
+    assert (await exchange([part(b"0123456789", more=False)], Reader(), headers=headers))[0]["status"] == 200
+    assert (await exchange([part(b"0123456789a", more=False)], Reader(), headers=headers))[0]["status"] == 413
 
 
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
 async def test_sockets_and_the_lifespan_pass_by(kind: str) -> None:
-    app, client = Reading(), Client(b"x" * 100)
-    await BodyLimitMiddleware(app, BYTES_MAX)(http_scope() | {"type": kind}, client.receive, client.send)
-    assert app.heard[0]["body"] == b"x" * 100
+    app = Reader()
+    await exchange([part(b"x" * 100, more=False)], app, kind=kind)
+    assert app.bodies == [b"x" * 100]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [part(b"0123456789a", more=False)],
+        [part(b"0123456789"), part(b"a", more=False)],
+        [part(b"01"), part(b"0123456789"), part(b"never asked for")],
+    ],
+)
+async def test_one_byte_more_is_refused_before_the_route_hears_of_it(
+    messages: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "LINGER_S", 0.01)
+    app = Reader()
+    answered = await exchange(messages, app)
+    assert (problem(answered)["status"], problem(answered)["code"]) == (413, "too_large")
+    assert "10 bytes" in problem(answered)["detail"]
+    assert headers_of(answered)["connection"] == "close"
+    assert app.bodies == []
+
+
+async def test_a_length_that_is_declared_too_large_is_refused_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "LINGER_S", 0.01)
+    app = Reader()
+    answered = await exchange([], app, headers={"Content-Length": "11"}, seconds_max=0)
+    assert (problem(answered)["status"], problem(answered)["code"]) == (413, "too_large")
+    assert app.bodies == []
+
+
+async def test_a_body_that_takes_too_long_is_refused_and_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LINGER_S", 0.01)
+    app = Reader()
+    async with asyncio.timeout(5):
+        answered = await exchange([part(b"0"), part(b"1")], app, seconds_max=0.01)
+    assert (problem(answered)["status"], problem(answered)["code"]) == (408, "bad_request")
+    assert headers_of(answered)["connection"] == "close"
+    assert app.bodies == []
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_has_asked_for_nothing() -> None:
+    app = Reader()
+    assert await exchange([part(b'{"a":1}'), GONE], app) == []
+    assert app.bodies == []
+
+
+async def test_what_still_comes_of_a_refused_body_is_dropped_behind_the_answer() -> None:
+    """Cut off while it sends, a client would never see why."""
+    coming = iter([part(b"0123456789a"), part(b"b"), part(b"c", more=False)])
+    answered = await exchange(coming, Reader())
+    assert problem(answered)["status"] == 413
+    assert [message.get("more_body") for message in answered] == [None, True, False]
+    assert list(coming) == [], "all of it was taken"
+
+
+async def test_a_client_that_leaves_while_it_is_refused_is_no_trouble() -> None:
+    assert (await exchange([part(b"0123456789a"), GONE], Reader()))[0]["status"] == 413

@@ -89,4 +89,5 @@ def test_cors_stands_around_all_that_refuses() -> None:
         "UnforeseenErrorMiddleware",
         "AllowedHostsMiddleware",
         "BodyLimitMiddleware",
+        "HeadMiddleware",
     ]

@@ -54,10 +54,6 @@ def make_client(rule: str = "1000/minute") -> TestClient:
     async def numbers(query: Annotated[Numbers, Query()]) -> None:
         pass
 
-    @app.post("/body")
-    async def take(body: dict[str, str]) -> None:
-        pass
-
     @app.get("/status/{status}")
     async def refuse(status: int) -> None:
         raise HTTPException(status, "Not so.", {"X-Why": "not so"})
@@ -157,12 +153,6 @@ def test_fields_that_are_not_valid_are_named_and_not_repeated(client: TestClient
     assert "canary" not in str(document)
 
 
-def test_a_body_that_cannot_be_read_is_not_valid(client: TestClient) -> None:
-    answer = client.post("/body", content=b'"\xff"', headers={"Content-Type": "application/json"})
-    document = check_problem(answer, 422, "validation_error")
-    assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["body"], "body_unreadable")]
-
-
 @pytest.mark.parametrize(
     ("status", "code"),
     [(400, "bad_request"), (404, "not_found"), (405, "method_not_allowed"), (413, "too_large")],
@@ -182,7 +172,9 @@ def test_a_path_that_is_none_and_a_method_that_is_none(client: TestClient) -> No
     check_problem(client.get("/nowhere"), 404, "not_found")
     answer = client.delete("/numbers")
     check_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    options = client.options("/numbers")
+    assert (options.status_code, options.headers["Allow"]) == (204, answer.headers["Allow"])
 
 
 def test_what_cannot_be_understood_counts_though_no_route_does() -> None:

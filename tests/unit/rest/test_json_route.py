@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import httpx2
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Form
 from starlette.exceptions import HTTPException
 
 from api.middleware.context import ContextMiddleware
@@ -14,7 +16,7 @@ from api.rest.json_route import JsonRoute
 from tests.support.problems import check_problem
 
 
-async def send(body: bytes, **headers: str) -> httpx2.Response:
+async def send(body: bytes, path: str = "/", **headers: str) -> httpx2.Response:
     app, router = FastAPI(), APIRouter(route_class=JsonRoute)
 
     async def echo(body: dict[str, object]) -> dict[str, object]:
@@ -22,13 +24,17 @@ async def send(body: bytes, **headers: str) -> httpx2.Response:
             raise HTTPException(405, "not now")
         return body
 
+    async def take(form: Annotated[dict[str, str], Form()]) -> None:
+        pass
+
     router.post("/")(echo)
+    router.post("/form")(take)
     app.include_router(router)
     app.state.http_limits = HttpLimits("1/minute", is_enabled=False)
     add_error_handlers(app)
     app.add_middleware(ContextMiddleware, new_id=lambda: "r1")
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as http:
-        return await http.post("/", content=body, headers={"Content-Type": "application/json"} | headers)
+        return await http.post(path, content=body, headers={"Content-Type": "application/json"} | headers)
 
 
 @pytest.mark.parametrize("body", [b'{"a": "\xc3\xa4"}', b' {"a": "\\u00e4"} '])
@@ -54,6 +60,20 @@ async def test_json_in_utf_8_is_read(body: bytes) -> None:
 async def test_anything_else_is_refused_as_a_fault_of_the_body(body: bytes) -> None:
     document = check_problem(await send(body), 422, "validation_error")
     assert {error["loc"][0] for error in document["errors"]} == {"body"}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"&".join([b"x="] * 1_001)),
+        ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n"),
+        ("multipart/form-data", b"--x\r\n"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_a_fault_of_the_body(media_type: str, body: bytes) -> None:
+    answer = await send(body, "/form", **{"Content-Type": media_type})
+    document = check_problem(answer, 422, "validation_error")
+    assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["body"], "body_unreadable")]
 
 
 async def test_an_object_of_many_fields_is_one_error() -> None:

@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.middleware.rate_limit import HandlerT, HttpLimits, MessageLimits
-from api.rest import auth, members, messages, rooms, users
+from api.rest import auth, members, messages, rooms, sessions, socket, users
 
 
 class RecordingLimits(HttpLimits):
@@ -29,7 +29,9 @@ def limits() -> RecordingLimits:
 def app(limits: RecordingLimits) -> FastAPI:
     made = FastAPI()
     for router in (
-        auth.build_router(limits, lambda _connection, _principal: None),
+        auth.build_router(limits),
+        sessions.build_router(limits),
+        socket.build_router(limits, lambda _connection, _principal: None),
         users.build_router(limits),
         rooms.build_router(limits),
         members.build_router(limits),

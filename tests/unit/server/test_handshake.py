@@ -42,11 +42,12 @@ async def test_a_refused_handshake_is_no_error_in_the_log(caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ((b"Version: 13", b"Version: 8"), 400),
+        ((b"Version: 13", b"Version: 8"), 426),
+        ((b"Sec-WebSocket-Version: ", b"X-Nothing: "), 426),
         ((b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), 400),
         ((b"Sec-WebSocket-Key: ", b"X-Nothing: "), 400),
         ((b"Upgrade: websocket", b"Upgrade: h2c"), 426),
-        ((b"GET", b"POST"), 405),
+        ((b"GET", b"POST"), 400),
     ],
 )
 async def test_what_is_no_handshake_is_refused_with_a_problem_document(
@@ -59,6 +60,8 @@ async def test_what_is_no_handshake_is_refused_with_a_problem_document(
     document = json.loads(body)
     assert document["status"] == status
     assert document["request_id"] == "my-own"
+    fields = head.decode().lower().split("\r\n")
+    assert fields.count("upgrade: websocket") == fields.count("sec-websocket-version: 13") == (status == 426)
     assert connection.transport.was_closed
     await connection.settle()
     assert connection.scope == {}, "the application is not asked"

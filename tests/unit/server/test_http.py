@@ -1,108 +1,195 @@
-"""From HTTP to a WebSocket: nothing that came with the request is lost, nothing that is still owed gets into frames."""
+"""HTTP on one connection: what is no request, what is still on its way, what has been asked before."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from api.server.http import ChatHttpProtocol
 from api.server.runner import server_config
-from api.server.websocket import ChatWebSocketProtocol
-from tests.unit.server.fake_wire import HANDSHAKE, TEXT, FakeTransport, RecordingSink, client_frame
+from tests.unit.server.fake_wire import FakeTransport
 
-PLAIN = b"GET /plain HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GET = b"GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST /two HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
 
 
-class House:
-    """A connection that begins as HTTP; its application answers plain requests when it is told to."""
+class FakeHttp:
+    """One connection between a fake transport and an application that reads the body, then waits for `answer`."""
 
     def __init__(self) -> None:
-        self.may_answer = asyncio.Event()
         self.asked: list[str] = []
-        self.sink = RecordingSink()
-        config = server_config(self._serve, heartbeat_s=25)
+        self.bodies: list[bytes] = []
+        self.answer = asyncio.Event()
+        self.answers_in_two = False
+        config = server_config(self, heartbeat_s=25)
         config.load()
-        self._protocol = ChatHttpProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+        self.state = ServerState()
         self.transport = FakeTransport()
-        self.transport.set_protocol(self._protocol)
-        self._protocol.connection_made(self.transport)
+        self.protocol = ChatHttpProtocol(config, self.state, {}, asyncio.get_running_loop())
+        self.protocol.connection_made(self.transport)
 
-    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
-        self.asked.append(scope["type"])
-        if scope["type"] == "http":
-            await self.may_answer.wait()
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body"})
-            return
-        await receive()
-        await send({"type": "websocket.accept"})
-        scope["extensions"]["chat.wire"].start(self.sink)
-        await asyncio.get_running_loop().create_future()
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
+        self.asked.append(scope["path"])
+        body = b""
+        if self.answers_in_two:
+            await self._begin(send)
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            more = message["more_body"]
+        self.bodies.append(body)
+        await self.answer.wait()
+        if not self.answers_in_two:
+            await self._begin(send)
+        await send({"type": "http.response.body", "body": b"fine"})
 
-    async def receive(self, *data: bytes) -> bytes:
-        """Let these bytes arrive in one read, at whoever owns the transport; give what was answered."""
-        owner = self.transport.get_protocol()
-        assert isinstance(owner, asyncio.Protocol)
-        owner.data_received(b"".join(data))
-        for _ in range(10):
+    async def _begin(self, send: Any) -> None:  # noqa: ANN401
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+
+    async def receive(self, *data: bytes) -> None:
+        """Let these bytes arrive, one read each, and run what that makes ready."""
+        for part in data:
+            self.protocol.data_received(part)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything run that is ready to run, and the transport be gone once it is closed."""
+        for _ in range(5):
             await asyncio.sleep(0)
-        return self.transport.take()
+        if self.transport.was_closed and self.protocol in self.state.connections:
+            self.protocol.connection_lost(None)
+            for _ in range(5):
+                await asyncio.sleep(0)
 
-    def pause(self) -> None:
-        """Tell the connection that its client does not read."""
-        self._protocol.pause_writing()
-
-    @property
-    def is_socket(self) -> bool:
-        return isinstance(self.transport.get_protocol(), ChatWebSocketProtocol)
-
-    @property
-    def was_cut(self) -> bool:
-        return self.transport.was_aborted.is_set()
-
-
-async def test_frames_in_one_read_with_the_request_are_not_lost() -> None:
-    house = House()
-    answer = await house.receive(HANDSHAKE, client_frame(TEXT, b"first"), client_frame(TEXT, b"second")[:3])
-    assert answer.startswith(b"HTTP/1.1 101 ")
-    assert house.is_socket
-    await house.receive(client_frame(TEXT, b"second")[3:])
-    assert house.sink.frames == [b"first", b"second"]
+    def refusal(self, status: int) -> dict[str, Any]:
+        """Take what was written since the last time, which is one problem document and the end of the connection."""
+        head, _, body = self.transport.take().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status), head
+        assert b"\r\nConnection: close\r\n" in head
+        assert self.transport.was_closed
+        document = json.loads(body)
+        assert isinstance(document, dict)
+        assert document["status"] == status
+        return document
 
 
-async def test_a_request_that_comes_in_pieces_is_upgraded_at_its_last() -> None:
-    house = House()
-    assert await house.receive(HANDSHAKE[:40]) == b""
-    assert not house.is_socket
-    assert (await house.receive(HANDSHAKE[40:])).startswith(b"HTTP/1.1 101 ")
-    await house.receive(client_frame(TEXT, b"first"))
-    assert house.sink.frames == [b"first"]
+@pytest.fixture
+async def http() -> FakeHttp:
+    return FakeHttp()
 
 
-async def test_an_upgrade_behind_an_answered_request_is_one_like_any_other() -> None:
-    house = House()
-    house.may_answer.set()
-    assert (await house.receive(PLAIN)).startswith(b"HTTP/1.1 204 ")
-    assert (await house.receive(HANDSHAKE)).startswith(b"HTTP/1.1 101 ")
-    assert house.asked == ["http", "websocket"]
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\x00", b"HELO example.org\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\nx\r\n\r\n"]
+)
+async def test_bytes_that_are_no_http_are_answered_once_logged_once_and_end_the_connection(
+    http: FakeHttp, data: bytes
+) -> None:
+    http.protocol.client = ("192.0.2.7", 5)
+    with capture_logs() as lines:
+        await http.receive(data, b"more of it")
+    document = http.refusal(400)
+    assert document["code"] == "bad_request"
+    (line,) = lines
+    assert (line["event"], line["client"], line["status"]) == ("http.refused", "192.0.2.7", 400)
+    assert http.asked == []
 
 
-async def test_an_upgrade_behind_a_request_that_waits_for_its_answer_ends_the_connection() -> None:
-    for pieces in ([PLAIN, HANDSHAKE], [PLAIN + HANDSHAKE]):
-        house = House()
-        for piece in pieces:
-            assert await house.receive(piece) == b""
-        assert house.was_cut
-        assert not house.is_socket
-        assert house.asked == ["http"]
-        house.may_answer.set()
+async def test_a_body_that_breaks_http_is_refused_and_the_application_finds_the_client_gone(http: FakeHttp) -> None:
+    await http.receive(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"no size\r\n")
+    http.refusal(400)
+    assert (http.asked, http.bodies) == (["/"], [])
+    assert http.state.tasks == set()
 
 
-async def test_an_upgrade_of_a_client_that_does_not_read_ends_the_connection() -> None:
-    house = House()
-    house.pause()
-    assert await house.receive(HANDSHAKE) == b""
-    assert house.was_cut
-    assert house.asked == []
+async def test_an_answer_under_way_is_not_followed_by_the_refusal_of_what_came_behind_its_request(
+    http: FakeHttp,
+) -> None:
+    await http.receive(GET, b"no request at all\r\n\r\n", b"nor this")
+    assert http.transport.take() == b""
+    http.answer.set()
+    await http.settle()
+    answer = http.transport.take()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"fine")
+    assert http.transport.was_closed
+
+
+async def test_an_answer_that_has_begun_is_cut_where_the_rest_of_its_request_cannot_be_read(http: FakeHttp) -> None:
+    http.answers_in_two = True
+    await http.receive(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"no size\r\n")
+    assert http.transport.take().count(b"HTTP/1.1") == 1
+    assert http.transport.was_closed
+
+
+async def test_the_next_request_after_an_answer_is_refused_like_the_first(http: FakeHttp) -> None:
+    http.answer.set()
+    await http.receive(GET)
+    assert http.transport.take().startswith(b"HTTP/1.1 200 ")
+    await http.receive(b"no request\r\n\r\n")
+    http.refusal(400)
+
+
+async def test_an_upgrade_to_a_protocol_that_is_not_spoken_is_ignored_without_a_word_in_the_log(
+    http: FakeHttp, caplog: pytest.LogCaptureFixture
+) -> None:
+    http.answer.set()
+    await http.receive(GET.replace(b"\r\n\r\n", b"\r\n" + H2C + b"\r\n"), GET)
+    answer = http.transport.take()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1, "what came behind it may be the other protocol"
+    assert http.transport.was_closed
+    assert caplog.records == []
+
+
+async def test_a_body_behind_such_an_upgrade_cannot_be_read_so_the_request_is_refused(http: FakeHttp) -> None:
+    await http.receive(POST.replace(b"\r\n\r\n", b"\r\n" + H2C + b"\r\n") + b"12345")
+    http.refusal(400)
+    assert http.bodies == []
+
+
+async def test_at_the_servers_end_an_idle_connection_is_closed(http: FakeHttp) -> None:
+    http.protocol.shutdown()
+    assert http.transport.take() == b""
+    assert http.transport.was_closed
+
+
+async def test_at_the_servers_end_a_request_that_is_here_is_answered(http: FakeHttp) -> None:
+    await http.receive(POST + b"12345")
+    http.protocol.shutdown()
+    assert not http.transport.was_closed
+    http.answer.set()
+    await http.settle()
+    assert http.transport.take().startswith(b"HTTP/1.1 200 ")
+    assert http.transport.was_closed
+
+
+async def test_at_the_servers_end_a_request_that_is_still_on_its_way_is_refused(http: FakeHttp) -> None:
+    await http.receive(POST + b"12")
+    with capture_logs() as lines:
+        http.protocol.shutdown()
+    assert http.refusal(503)["code"] == "draining"
+    assert [line["event"] for line in lines] == ["http.refused"]
+    await http.settle()
+    assert http.state.tasks == set(), "nothing is left to wait for"
+
+
+async def test_at_the_servers_end_a_half_request_behind_an_answer_under_way_is_dropped(http: FakeHttp) -> None:
+    await http.receive(GET + POST + b"12")
+    http.protocol.shutdown()
+    http.answer.set()
+    await http.settle()
+    answer = http.transport.take()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert http.transport.was_closed
+    assert http.asked == ["/one"]
+    assert http.state.tasks == set()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from api.middleware.headers import SECURITY_HEADERS
 from api.server.refusals import refusal
 
 
@@ -36,7 +37,8 @@ def test_every_status_has_a_code_of_the_contract_and_the_same_status_inside(stat
     assert answer.status_code == document["status"] == status
     assert document["code"] == code
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Connection"] == "close"
+    assert answer.headers["Connection"] == ("close, Upgrade" if status == 426 else "close")
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     assert answer.headers["Content-Length"] == str(len(answer.body))
 
 

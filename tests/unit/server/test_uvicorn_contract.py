@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import httptools
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import HANDLED_SIGNALS, ServerState
 from websockets.frames import Frame, Opcode
@@ -130,22 +129,45 @@ def test_the_sans_io_protocol_of_websockets_is_as_we_drive_it() -> None:
     assert Frame(Opcode.TEXT, b"x").fin
 
 
-def test_an_upgrade_is_handed_over_from_inside_the_exception_that_says_where_the_request_ended() -> None:
-    caught: list[BaseException | None] = []
+def test_an_upgrade_says_where_the_request_ended() -> None:
+    parser = httptools.HttpRequestParser(object())
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    with pytest.raises(httptools.HttpParserUpgrade) as caught:
+        parser.feed_data(request + b"behind it")
+    assert caught.value.args == (len(request),)
 
-    class Witness(HttpToolsProtocol):
-        def handle_websocket_upgrade(self) -> None:
-            caught.append(sys.exception())
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_serving", "_is_unreadable", "_is_answering", "_end_after_answer", "_refuse_unreadable"),
+        *("_refuse", "_log_refusal", "_decline_upgrade", "_upgrade"),
+    ],
+)
+def test_what_our_http_adds_hides_nothing_of_uvicorns(name: str) -> None:
+    assert not hasattr(_http_protocol(HttpToolsProtocol), name)
+    assert hasattr(_http_protocol(ChatHttpProtocol), name)
+
+
+def test_what_our_http_uses_is_there() -> None:
+    assert _parameters(HttpToolsProtocol._start_asgi_task) == ["self", "cycle", "app"]
+    protocol = _http_protocol(HttpToolsProtocol)
+    expected: dict[str, object] = {"cycle": None, "flow": None, "headers": None, "client": None, "transport": None}
+    assert {name: getattr(protocol, name) for name in expected} == expected
+    assert len(protocol.pipeline) == 0
+    for name in ("_should_upgrade", "_unset_keepalive_if_required", "handle_websocket_upgrade", "shutdown"):
+        assert _parameters(getattr(HttpToolsProtocol, name)) == ["self"]
+    names = set(inspect.signature(RequestResponseCycle).parameters)
+    source = inspect.getsource(RequestResponseCycle.__init__)
+    for name in ("keep_alive", "message_event", "more_body", "response_started", "response_complete", "disconnected"):
+        assert name in names or f"self.{name} = " in source
+
+
+def _http_protocol(kind: type[HttpToolsProtocol]) -> HttpToolsProtocol:
     config = server_config(accept_and_park, heartbeat_s=25)
     config.load()
     loop = asyncio.new_event_loop()
     try:
-        protocol = Witness(config, ServerState(), {}, loop)
-        request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        protocol.data_received(request + b"behind it")
+        return kind(config, ServerState(), {}, loop)
     finally:
         loop.close()
-    (upgrade,) = caught
-    assert isinstance(upgrade, httptools.HttpParserUpgrade)
-    assert upgrade.args == (len(request),)

@@ -17,6 +17,14 @@ async def test_a_display_name_changes_for_everybody_and_on_open_sockets(house: H
     assert house.live.refreshed == [changed]
 
 
+async def test_a_user_who_was_deleted_in_the_meantime_keeps_the_name_of_the_deleted(house: House) -> None:
+    principal, _ = await house.enter("ada")
+    ref = await house.store.write(lambda unit: unit.users.mark_deleted(principal.user.id))
+    with pytest.raises(ChatError, match="session_revoked"):
+        await house.users.set_display_name(principal, "Countess")
+    assert (await house.users.get(principal.user.id)).display_name == ref.display_name
+
+
 async def test_a_user_is_found_by_the_whole_name_in_any_case(house: House) -> None:
     ada = await house.sign_up("Ada")
     for name in ("ada", "ADA", "Ada", " ada "):

@@ -57,7 +57,7 @@ def test_two_people_talk(client: TestClient) -> None:
 
 def test_a_refused_handshake_is_an_http_answer(client: TestClient) -> None:
     answer = client.get("/v1/ws")
-    assert answer.status_code == 404, "no upgrade was asked for"
+    assert answer.status_code == 426, "no upgrade was asked for"
     with pytest.raises(WebSocketDenialResponse) as refused, connect(client, "junk"):
         pytest.fail("let in")
     response = refused.value
