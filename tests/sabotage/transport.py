@@ -145,7 +145,7 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/middleware/context.py",
-                    '            path=scope["path"],\n',
+                    "            path=shown_path(scope),\n",
                     '            path=scope["path"] + "?" + scope["query_string"].decode(),\n',
                 )
             ],
@@ -339,7 +339,7 @@ TOPIC: Final = Topic(
         Sabotage(
             ["15"],
             "read the path that the Host is a part of",
-            [Edit("api/dependencies.py", 'path=request.scope["path"]', "path=request.url.path")],
+            [Edit("api/dependencies.py", "path=shown_path(request.scope)", "path=request.url.path")],
             [f"{_ON_CALLERS}::test_nobody_reads_the_url_that_is_put_together_from_the_host_header"],
         ),
         Sabotage(
