@@ -30,7 +30,12 @@ def check_address(url: str) -> Findings:
         yield fault(_CHECK, "--url is no address of a server", "Write it as https://chat.example.com.")
         return
     with httpx2.Client(
-        base_url=base, timeout=TIMEOUT_S, headers={"User-Agent": f"chat-doctor/{__version__}"}
+        base_url=base,
+        timeout=TIMEOUT_S,
+        headers={"User-Agent": f"chat-doctor/{__version__}"},
+        limits=httpx2.Limits(
+            max_keepalive_connections=0
+        ),  # one that the proxy closes meanwhile would look like a fault
     ) as client:
         try:
             yield from _ask(client, base)

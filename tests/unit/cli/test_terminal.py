@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.cli.terminal import LineEditor, plain
+from api.cli.terminal import LineEditor, Terminal, plain, read_line
 
 
 def typed(*texts: str) -> tuple[list[str], LineEditor]:
@@ -80,3 +85,50 @@ def test_ctrl_d_ends_an_empty_line_and_nothing_else() -> None:
     assert (lines, editor.has_ended) == (["text"], False)
     lines, editor = typed("\x04more\r")
     assert (lines, editor.has_ended) == ([], True)
+
+
+@contextmanager
+def standard_input(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Put a pipe in the place of standard input; give its writing end, which is closed by the test."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as stdin:
+        patch.setattr(sys, "stdin", stdin)
+        yield writing
+
+
+async def test_lines_of_a_pipe_come_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with standard_input(monkeypatch) as writing:
+        os.write(writing, "one\ntwo \xe9 \N{SNOWMAN}".encode()[:-1])
+        os.write(writing, "\N{SNOWMAN}".encode()[-1:] + b"\n\n\xff\nlast")
+        os.close(writing)
+        with Terminal() as terminal:
+            assert not terminal.is_interactive
+            terminal.prompt("room> ")
+            terminal.show("hello")
+            assert [line async for line in terminal.lines()] == ["one", "two \xe9 \N{SNOWMAN}", "", "\ufffd", "last"]
+    assert capsys.readouterr().out == "hello\n", "a pipe gets no prompt"
+
+
+async def test_a_pipe_without_anything_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with standard_input(monkeypatch) as writing:
+        os.close(writing)
+        assert [line async for line in Terminal().lines()] == []
+
+
+def test_one_line_can_be_read_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    with standard_input(monkeypatch) as writing:
+        os.write(writing, "ad\xe9\r\nrest".encode())
+        os.close(writing)
+        assert read_line() == "ad\xe9"
+        assert sys.stdin.read() == "rest"
+        with pytest.raises(EOFError):
+            read_line()
+
+
+def test_what_the_output_cannot_show_becomes_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    Terminal().show("caf\xe9")
+    assert shown.getvalue() == b"caf?\n"

@@ -53,3 +53,22 @@ async def test_ctrl_c_leaves(server: ServerProcess, person: MakePerson, tmp_path
         assert "Traceback" not in screen.text
     finally:
         screen.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of forkpty:DeprecationWarning")
+async def test_of_a_line_that_is_too_long_the_end_is_shown(
+    server: ServerProcess, person: MakePerson, tmp_path: Path
+) -> None:
+    """The terminal is 60 columns wide; a line that wraps could not be taken back when a message arrives."""
+    ada = await person()
+    screen = Screen(server, tmp_path, "--username", ada.username, "--log-in")
+    try:
+        await screen.sees("Password: ")
+        screen.type(f"{ada.password}\n")
+        await screen.sees("general> ")
+        screen.type("a" * 60 + "\N{SNOWMAN}\u65e5\u672c" + "b" * 10)
+        await screen.sees("\r\x1b[K" + "a" * 44 + "\N{SNOWMAN}\u65e5\u672c" + "b" * 10)
+        screen.type("\x03")
+        assert await screen.ends() == 130
+    finally:
+        screen.close()
