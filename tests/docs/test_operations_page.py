@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -13,11 +15,13 @@ import pytest
 import typer
 
 from api.cli import build_cli
+from api.cli.doctor import checks
 from config.settings import Settings
-from tests.docs.pages import REPOSITORY, blocks, page
+from tests.docs.pages import REPOSITORY, blocks, page, sections
 from tests.docs.terminals import Shell
 from tests.support.fixtures import MakePerson, MakeServer
 from tests.support.people import fresh_password, http_client, login
+from tests.support.server import ServerProcess, chat_environment
 
 OPERATIONS = page("docs/operations.md")
 
@@ -79,3 +83,30 @@ async def test_the_questions_to_the_log_have_answers(
     assert [event for event in ("ws.connected", "ws.disconnected") if event in connected] != []
     assert "auth.login_failed" in requested
     assert "http.request" in requested
+
+
+def test_the_doctor_is_called_and_answers_as_shown(server: ServerProcess, tmp_path: Path) -> None:
+    (commands,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("chat doctor")]
+    (shown,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("data_folder")]
+    folder = tmp_path / "chat"
+    folder.mkdir()
+    folder.chmod(0o755)
+    shell = Shell(tmp_path, chat_environment(folder))
+    try:
+        shell.run(f'chat() {{ {sys.executable} -m api "$@"; }}')
+        # The server is asked past any proxy, so that it believes what the doctor forges: a fault, and exit code 1.
+        table, from_outside, report, config = [
+            shell.run(line.replace("https://chat.example.com", f"{server.url} || [ $? = 1 ]"))
+            for line in re.sub(" +#.*", "", commands).splitlines()
+        ]
+    finally:
+        shell.close()
+    assert shown.replace("/var/lib/chat", str(folder)) in table + "\n"
+    assert "address" in from_outside.splitlines()
+    assert {finding["level"] for finding in json.loads(report)["findings"]} <= {"ok", "warning", "skipped"}
+    assert str(folder / "chat.db") in config
+
+
+def test_every_area_of_the_doctor_is_told_of() -> None:
+    told = set(re.findall(r"^\| `(\w+)` \|", sections(OPERATIONS)["The doctor"], re.MULTILINE))
+    assert told == {*(area for area, _ in checks("https://chat.example.com")), "clock"}

@@ -42,6 +42,7 @@ class ReverseProxy:
         self._drops = {*drops, *(name.lower() for name in sets)}
         self._loses = loses
         self._answers = dict(answers or {})
+        self.asked: list[str] = []  # the heads of the requests as they came
         self._server = _Server(self._serve)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -52,7 +53,8 @@ class ReverseProxy:
         self._server.server_close()
 
     def _serve(self, client: socket.socket) -> None:
-        line, *headers = _head(client).split("\r\n")
+        self.asked.append(_head(client))
+        line, *headers = self.asked[-1].split("\r\n")
         path = line.split(" ")[1]
         if path in self._answers:
             client.sendall(self._answers[path])

@@ -123,3 +123,11 @@ def test_a_database_of_a_newer_version_is_named_and_left_as_it_was(database: Pat
     before = database.read_bytes()
     serve(tmp_path).refused(f"{database} was made by a newer version", "9999")
     assert database.read_bytes() == before
+
+
+def test_a_secret_that_is_none_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text("hunter2\n", encoding="utf-8")
+    done = serve(tmp_path)
+    done.refused(f"{tmp_path / 'secret.key'} holds no secret", "delete it")
+    assert "hunter2" not in done.err
+    assert not (tmp_path / "chat.db").exists()

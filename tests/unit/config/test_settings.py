@@ -98,7 +98,12 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "message"),
     [
         ("CHAT_RATE_LIMITS_ENABLE", "CHAT_RATE_LIMITS_ENABLE: is no setting; did you mean CHAT_RATE_LIMITS_ENABLED?"),
+        ("CHAT_SECRET_KEY", "CHAT_SECRET_KEY: is no setting; did you mean CHAT_SECRET_KEYS?"),
+        ("chat_prot", "chat_prot: is no setting; did you mean CHAT_PORT?"),
         ("CHAT_COLOUR_OF_THE_SKY", "CHAT_COLOUR_OF_THE_SKY: is no setting"),
+        ("CHAT_TYPO", "CHAT_TYPO: is no setting"),
+        ("CHAT_DB", "CHAT_DB: is no setting"),
+        ("CHAT_", "CHAT_: is no setting"),
     ],
 )
 def test_a_misspelt_variable_is_refused(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

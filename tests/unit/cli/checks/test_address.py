@@ -61,6 +61,15 @@ async def test_the_servers_log_shows_the_client_under_the_id_that_is_told(check:
     assert line["user_agent"].startswith("chat-doctor/")
 
 
+def test_a_page_is_told_by_its_address_and_not_by_the_list_of_other_sites(behind: ServerProcess) -> None:
+    """An address that is in CHAT_ALLOWED_ORIGINS too is let in whatever the proxy says; no entry is spelt like this."""
+    proxy = ReverseProxy(behind.port)
+    by_check(check_address(proxy.url))
+    proxy.close()
+    origin = proxy.url.replace("http", "HTTP")
+    assert len([head for head in proxy.asked if f"\r\norigin: {origin}\r\n" in head.replace("Origin", "origin")]) == 2
+
+
 def test_a_server_without_a_proxy_in_front_is_open_in_more_than_one_way(behind: ServerProcess) -> None:
     """It believes who it is told to believe: here the doctor, who comes from the proxy's address."""
     assert worst(check_address(behind.url)) == {
