@@ -130,7 +130,8 @@ def add_error_handlers(app: FastAPI) -> None:
 class UnforeseenErrorMiddleware:
     """Log what nobody foresaw, once and with its traceback, and answer 500 without a word of it.
 
-    A request that the server has to give up at its end is answered `draining`, and its cancellation goes on.
+    A request that the server has to give up at its end is answered `draining`, and its cancellation goes on. A client
+    that has left before its answer is no fault.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -142,15 +143,22 @@ class UnforeseenErrorMiddleware:
             await self._app(scope, receive, send)
             return
         has_started = False
+        loss: OSError | None = None
 
         async def send_noted(message: Message) -> None:
-            nonlocal has_started
+            nonlocal has_started, loss
             has_started = True
-            await send(message)
+            try:
+                await send(message)
+            except OSError as error:  # what ASGI has for a client that is gone
+                loss = error
+                raise
 
         try:
             await self._app(scope, receive, send_noted)
         except (Exception, asyncio.CancelledError) as error:
+            if loss is not None and _comes_of(error, loss):
+                return
             is_given_up = isinstance(error, asyncio.CancelledError) and _is_being_cancelled()
             if not is_given_up:
                 log_events.HTTP_ERROR.emit(method=scope.get("method", "GET"), path=shown_path(scope), exc_info=error)
@@ -159,6 +167,12 @@ class UnforeseenErrorMiddleware:
                 await problem_response(HTTPConnection(scope), refused)(scope, receive, send)
             if is_given_up:
                 raise
+
+
+def _comes_of(error: BaseException | None, loss: OSError) -> bool:
+    while error is not None and error is not loss:
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _is_being_cancelled() -> bool:

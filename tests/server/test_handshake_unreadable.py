@@ -1,14 +1,15 @@
-"""Handshakes that no parser can read: answered at once, and no trouble later."""
+"""Handshakes that no parser can read, and clients that do not wait for the answer: no trouble then, none later."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
-from tests.support.fixtures import MakeServer
+from tests.support.fixtures import MakeServer, TokenOf
 from tests.support.problems import check_problem
-from tests.support.raw import exchange, upgrade_request
+from tests.support.raw import RawSocket, exchange, upgrade_request
 from tests.support.server import ServerProcess
 
 UNREADABLE = {
@@ -39,3 +40,25 @@ async def test_unreadable_handshakes_do_not_spoil_the_end_of_the_server(make_ser
     assert await asyncio.to_thread(server.terminate) == 0
     for writer in sockets:
         writer.close()
+
+
+async def test_clients_that_leave_in_the_middle_of_a_handshake_are_no_error_and_hold_no_place(
+    server: ServerProcess, token_of: TokenOf
+) -> None:
+    """Anybody can do that, with a token or without, and as often as he likes."""
+    begin = len(server.logs())
+    for number in range(120):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        token = token_of(server) if number % 2 else "none"
+        writer.write(upgrade_request(server, headers=[("Authorization", f"Bearer {token}")]))
+        await asyncio.sleep(number % 12 * 0.0005)  # they leave at different steps of it
+        writer.transport.abort()
+        del reader
+    sockets: list[RawSocket] = []
+    async with asyncio.timeout(10):
+        while len(sockets) < 10:  # as many as one user may have
+            with contextlib.suppress(AssertionError):  # a lost one counts a little longer
+                sockets.append(await RawSocket.open(server, token_of(server)))
+    for socket in sockets:
+        socket.close()
+    assert [line for line in server.logs()[begin:] if line["level"] == "error"] == []

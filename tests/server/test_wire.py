@@ -142,6 +142,7 @@ def test_a_goodbye_before_the_start_is_read_and_the_line_ends(echo: EchoServer, 
     with Client(echo) as client:
         client.upgrade(f"/broken?{name}")
         assert client.read_close() == (4000, "internal_error")
+        client.send(client.frame(CLOSE, struct.pack("!H", 4000)))
         assert client.is_at_end()
 
 

@@ -1,6 +1,7 @@
 """What nobody foresaw: one line for the operators, and an answer that says nothing of it."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -182,6 +183,44 @@ def test_what_cannot_be_understood_counts_though_no_route_does() -> None:
         for path in ("/numbers?a=x", "/numbers?b=x"):
             check_problem(client.get(path), 422, "validation_error")
         check_problem(client.get("/numbers?a=x"), 429, "rate_limited")
+
+
+@pytest.mark.parametrize("later", [None, RuntimeError(SECRET)], ids=["the loss alone", "a fault because of it"])
+async def test_a_client_that_has_left_before_its_answer_is_no_fault(later: Exception | None) -> None:
+    """Anybody can do that, as often as he likes."""
+
+    async def send(_message: Message) -> None:
+        raise ConnectionResetError
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "websocket.accept"})
+        except OSError:
+            if later is None:
+                raise
+            raise later  # noqa: B904 - as careless as a library
+
+    with capture_logs() as lines:
+        await UnforeseenErrorMiddleware(answer)({"type": "websocket", "path": "/v1/ws"}, _nothing, send)
+    assert lines == []
+
+
+async def test_a_fault_behind_the_loss_of_a_client_is_one_all_the_same() -> None:
+    async def send(_message: Message) -> None:
+        raise ConnectionResetError
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError(SECRET)
+
+    with capture_logs() as lines:
+        await UnforeseenErrorMiddleware(answer)(http_scope("/v1/rooms"), _nothing, send)
+    assert [line["event"] for line in lines] == ["http.error"]
+
+
+async def _nothing() -> Message:
+    raise AssertionError("nobody asks")
 
 
 async def test_a_fault_of_the_lifespan_is_the_servers_to_tell() -> None:
