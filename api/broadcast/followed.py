@@ -64,13 +64,10 @@ class FollowedRooms:
         # Others may wait for it, too: who gives up must not take it from them.
         return await asyncio.shield(activation)
 
-    async def check(self, *, may_forget: bool) -> None:
+    async def check(self) -> None:
         """Compare every room with the store, and let go of those that nobody here was in at this check and the last.
 
         Not at once: a connection on its way into many rooms would find the first ones gone when it has the last.
-
-        Args:
-            may_forget: no connection is on its way in, so nobody asks for past membership changes.
         """
         idle = {dispatcher for dispatcher in self._dispatchers.values() if dispatcher.is_idle}
         for dispatcher in idle & self._idle:
@@ -83,8 +80,7 @@ class FollowedRooms:
         for room_id, (last_seq, member_count) in heads.items():
             if (followed := self._dispatchers.get(room_id)) is not None:
                 followed.notice(last_seq, member_count)
-                if may_forget:
-                    followed.forget_changes()
+                followed.forget_changes()
 
     async def _activate(self, room_id: str) -> Dispatcher:
         dispatcher = Dispatcher(

@@ -36,11 +36,6 @@ class Joining:
         # At which version of a user's rooms all of his live connections were in all of them, or will be.
         self._rooms_versions: dict[str, int] = {}
 
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether nobody is on the way in."""
-        return not self._connections and not self._users
-
     async def join(
         self,
         connection: Connection,

@@ -149,7 +149,7 @@ class BroadcastManager:
 
     async def check_rooms(self) -> None:
         """Compare what this node knows of rooms and memberships with the store, and heal what differs."""
-        await self._followed.check(may_forget=self._joining.is_idle)
+        await self._followed.check()
         await self._joining.check()
 
     # --- pushes that are no events

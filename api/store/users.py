@@ -101,11 +101,6 @@ class UserRows:
                 found[row.id] = UserRef(row.id, row.username, row.display_name)
         return found
 
-    def status(self, user_id: str) -> UserStatus | None:
-        """Tell whether a user may log in; None: there is no such user."""
-        value = self._connection.execute(select(users.c.status).where(users.c.id == user_id)).scalar_one_or_none()
-        return None if value is None else UserStatus(value)
-
     def password_hash(self, user_id: str) -> str | None:
         """Read the hash of a user's password; None: nobody can log in as this user."""
         return self._connection.execute(select(users.c.password_hash).where(users.c.id == user_id)).scalar_one_or_none()

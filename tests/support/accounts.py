@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from api.domain.models import RoomInfo, User, Visibility
+from api.domain.models import RoomInfo, User, UserStatus, Visibility
 from api.protocol.problems import CloseCode
 from api.rate_limiter import RateLimiter, Rule, WindowRateLimiter
 from api.security.passwords import PasswordPolicy, Passwords
@@ -104,6 +104,12 @@ class House:
         await self.sign_up(username)
         pair = await self.log_in(username)
         return await self.authenticator.authenticate(pair.access_token), pair
+
+    async def status(self, user: User) -> UserStatus:
+        """Read whether somebody may log in."""
+        account = await self.store.read(lambda rows: rows.users.account(user.id))
+        assert account is not None
+        return account.status
 
 
 @asynccontextmanager

@@ -62,6 +62,12 @@ class Node:
     sessions: Sessions
     upkeep: Upkeep
 
+    @property
+    def nobody_is_on_the_way_in(self) -> bool:
+        """Tell whether no connection and no user is between the store and the stream."""
+        joining = self.manager._joining
+        return not joining._connections and not joining._users
+
 
 class Cluster:
     """Several nodes, the people on them, and everything that their connections were sent."""

@@ -147,7 +147,7 @@ async def test_a_room_that_cannot_be_followed_leaves_no_trace(place: Place) -> N
     await place.everything()
     assert adas.closed_with is not None
     assert place.here.manager.followed_rooms == 0
-    assert place.here.manager._joining.is_idle
+    assert place.here.nobody_is_on_the_way_in
     again = place.cluster.connection(place.ada)
     await place.connect(again)
     assert again.is_live
@@ -174,7 +174,7 @@ async def test_who_gives_up_takes_the_activation_from_nobody(place: Place) -> No
     await place.everything()
     assert second.is_live
     assert not first.is_live
-    assert place.here.manager._joining.is_idle
+    assert place.here.nobody_is_on_the_way_in
 
 
 async def _fine() -> None:

@@ -192,7 +192,7 @@ class Case:
         await stage.take_all()
         await stage.finish()
         scene.cluster.check()
-        assert here.manager._joining.is_idle
+        assert here.nobody_is_on_the_way_in
         assert connection.closed_with is ENDS.get(self.happening)
         if self.happening in ENDS or self.happening is line_is_lost:
             connection.lose()

@@ -315,4 +315,4 @@ class TestDelete:
         principal, _ = await house.enter("ada")
         error = await error_of(house.accounts.delete(principal, OTHER_PASSWORD, address=ADDRESS))
         assert (error.code, error.status) == (ErrorCode.INVALID_CREDENTIALS, 403)
-        assert await house.store.read(lambda rows: rows.users.status(principal.user.id)) is UserStatus.ACTIVE
+        assert await house.status(principal.user) is UserStatus.ACTIVE

@@ -30,7 +30,7 @@ async def test_a_suspension_is_lifted_and_nothing_is_lost(house: House) -> None:
     principal, _ = await house.enter("ada")
     for _ in range(2):
         await house.administration.suspend("ADA")
-    assert await house.store.read(lambda rows: rows.users.status(principal.user.id)) is UserStatus.SUSPENDED
+    assert await house.status(principal.user) is UserStatus.SUSPENDED
     assert len(await house.store.read(lambda rows: rows.rooms.joined(principal.user.id))) == 1
     for _ in range(2):
         await house.administration.unsuspend("ada")

@@ -40,7 +40,6 @@ async def add(store: SqliteStore, *usernames: str) -> list[User]:
 async def test_a_user_is_found_as_inserted(store: SqliteStore) -> None:
     (ada,) = await add(store, "Ada")
     assert await store.read(lambda rows: rows.users.find(ada.id)) == ada
-    assert await store.read(lambda rows: rows.users.status(ada.id)) is UserStatus.ACTIVE
     assert await store.read(lambda rows: rows.users.password_hash(ada.id)) == "a hash"
     account = await store.read(lambda rows: rows.users.account(ada.id))
     assert account is not None
@@ -49,7 +48,6 @@ async def test_a_user_is_found_as_inserted(store: SqliteStore) -> None:
 
 async def test_nobody_is_not_found(store: SqliteStore) -> None:
     assert await store.read(lambda rows: rows.users.find(NOBODY)) is None
-    assert await store.read(lambda rows: rows.users.status(NOBODY)) is None
     assert await store.read(lambda rows: rows.users.password_hash(NOBODY)) is None
     assert await store.read(lambda rows: rows.users.account(NOBODY)) is None
     assert await store.read(lambda rows: rows.users.find_by_username("nobody")) is None
@@ -102,8 +100,9 @@ async def test_of_a_deleted_user_the_row_stays_and_the_name_stays_taken(store: S
     left = await store.read(lambda rows: rows.users.find(ada.id))
     assert left == User(ada.id, ref.username, ref.display_name, UserRole.USER, START_MS)
     assert await store.read(lambda rows: rows.users.refs([ada.id])) == {ada.id: ref}
-    assert await store.read(lambda rows: rows.users.status(ada.id)) is UserStatus.DELETED
-    assert await store.read(lambda rows: rows.users.password_hash(ada.id)) is None
+    account = await store.read(lambda rows: rows.users.account(ada.id))
+    assert account is not None
+    assert (account.status, account.password_hash) == (UserStatus.DELETED, None)
     for name in ("Ada", "ada", ref.username):
         assert await store.read(lambda rows, name=name: rows.users.find_by_username(name)) is None  # type: ignore[misc]
     assert await store.read(lambda rows: rows.users.is_taken("aDA"))
