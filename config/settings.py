@@ -118,7 +118,11 @@ class Settings(BaseSettings):
     max_connections: PositiveInt = Field(10_000, description="Open sockets on this node in all.")
     max_rooms_per_user: PositiveInt = Field(200, description="Rooms one user can be in.")
     outbox_frames: int = Field(512, ge=8, description="Frames that may wait for a slow reader before it is cut off.")
-    outbox_bytes: int = Field(1_048_576, ge=1024, description="Bytes that may wait for a slow reader.")
+    outbox_bytes: int = Field(
+        1_048_576,
+        ge=65_536,
+        description="Bytes that may wait for a slow reader; at least a few of the longest messages.",
+    )
 
     # --- how long
     access_token_seconds: PositiveInt = Field(900, description="Life of an access token.")

@@ -66,6 +66,8 @@ def test_settings_are_frozen() -> None:
         ("CHAT_RATE_LIMIT_REST", "5/fortnight", "one limit such as"),
         ("CHAT_RATE_LIMIT_REST", "", "one limit such as"),
         ("CHAT_RATE_LIMIT_MESSAGES", "0/minute", "at least 1"),
+        ("CHAT_OUTBOX_FRAMES", "7", "greater than or equal to 8"),
+        ("CHAT_OUTBOX_BYTES", "65535", "greater than or equal to 65536"),
         ("CHAT_MAX_CONNECTIONS", "0", "greater than 0"),
         ("CHAT_HEARTBEAT_SECONDS", "-1", "greater than 0"),
         ("CHAT_STALL_SECONDS", "inf", "finite"),
