@@ -1,6 +1,6 @@
 """The application: which middleware, handlers and routes there are, and in what order. No logic."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -11,16 +11,20 @@ from slowapi.errors import RateLimitExceeded
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import WebSocketRoute
 
+from api.broadcast.stats import NodeStats
 from api.middleware.bodies import BodyLimitMiddleware
 from api.middleware.context import REQUEST_ID_HEADER, ContextMiddleware
 from api.middleware.cors import CorsMiddleware
+from api.middleware.counting import CountingMiddleware, RequestCounts
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, problem_response
 from api.middleware.headers import SecurityHeadersMiddleware
 from api.middleware.hosts import AllowedHostsMiddleware
 from api.middleware.methods import HeadMiddleware
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
 from api.resources import open_resources
-from api.rest import auth, members, messages, operations, rooms, sessions, socket, users
+from api.rest import auth, members, messages, metrics, operations, rooms, sessions, socket, users
+from api.rest.metric_families import Node
+from api.rest.metrics import build_registry
 from api.rest.openapi import INFO, add_openapi, openapi_of
 from api.services.authentication import Principal
 from api.ws.asyncapi.document import SocketLimits
@@ -41,13 +45,20 @@ EXPOSED_HEADERS: Final = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Put the application together; nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, *, lines_dropped: Callable[[], int] = lambda: 0) -> FastAPI:
+    """Put the application together; nothing is opened before its lifespan begins.
+
+    Args:
+        settings: what it goes by.
+        lines_dropped: tells how many lines of the log were lost, for `/metrics`.
+    """
+    stats, requests = NodeStats(), RequestCounts()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with open_resources(settings) as resources:
-            yield {"resources": resources}
+        async with open_resources(settings, stats) as resources:
+            node = Node(resources, requests, settings.max_connections, lines_dropped)
+            yield {"resources": resources, "metrics": build_registry(node)}
 
     app = FastAPI(
         **INFO,
@@ -57,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    _add_routes(app, settings)
+    _add_routes(app, settings, stats)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]
     add_error_handlers(app)
     # The last one added is the first one asked.
@@ -74,17 +85,19 @@ def create_app(settings: Settings) -> FastAPI:
         expose_headers=EXPOSED_HEADERS,
     )
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(CountingMiddleware, requests=requests, stats=stats)
     app.add_middleware(ContextMiddleware, new_id=_new_id)
     return app
 
 
-def _add_routes(app: FastAPI, settings: Settings) -> None:
+def _add_routes(app: FastAPI, settings: Settings, stats: NodeStats) -> None:
     is_limited = settings.rate_limits_enabled
-    http_limits = HttpLimits(settings.rate_limit_rest, is_enabled=is_limited)
+    http_limits = HttpLimits(settings.rate_limit_rest, is_enabled=is_limited, stats=stats)
     message_limits = MessageLimits(
         messages=settings.rate_limit_messages if is_limited else None,
         history=settings.rate_limit_history if is_limited else None,
         commands=settings.rate_limit_rest if is_limited else None,
+        stats=stats,
     )
     slots = ConnectionSlots(total_max=settings.max_connections, per_user_max=settings.max_connections_per_user)
     pace = Pace(
@@ -101,7 +114,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
             pace=pace,
         ),
         slots=slots,
-        handshake_limits=HandshakeLimits(settings.rate_limit_handshake if is_limited else None),
+        handshake_limits=HandshakeLimits(settings.rate_limit_handshake if is_limited else None, stats=stats),
         message_limits=message_limits,
     )
 
@@ -122,6 +135,8 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.include_router(messages.build_router(http_limits, message_limits))
     app.include_router(socket.build_router(http_limits, check_handshake))
     app.include_router(operations.build_router())
+    if settings.metrics_enabled:
+        app.include_router(metrics.build_router())
     app.add_exception_handler(RateLimitExceeded, too_many_requests)
     app.router.routes += [
         WebSocketRoute("/v1/ws", sockets.serve),

@@ -52,6 +52,7 @@ class Resources:
     authenticator: Authenticator
     sessions: Sessions
     tickets: Tickets
+    passwords: Passwords
     accounts: Accounts
     users: Users
     rooms: Rooms
@@ -81,10 +82,14 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open the migrated database and everything on top of it; close it all in reverse, whatever fails."""
+async def open_resources(settings: Settings, stats: NodeStats) -> AsyncIterator[Resources]:
+    """Open the migrated database and everything on top of it; close it all in reverse, whatever fails.
+
+    Args:
+        settings: which, and how.
+        stats: counts what the node does.
+    """
     async with AsyncExitStack() as stack:
-        stats = NodeStats()
         store = await stack.enter_async_context(
             open_sqlite_store(settings.database_url, observe_commit=stats.commit_latency.observe, clock_ms=_clock_ms)
         )
@@ -149,8 +154,9 @@ def _build(  # noqa: PLR0917 - what the services stand on
         live=manager,
         limiter=limiter,
         signup_rule=Rule.parse(settings.rate_limit_signup),
-        failed_logins=FailedLogins(limiter, Rule.parse(settings.rate_limit_login)),
+        failed_logins=FailedLogins(limiter, Rule.parse(settings.rate_limit_login), stats=stats),
         is_signup_open=settings.signup == "open",
+        stats=stats,
     )
     return Resources(
         clock_ms=_clock_ms,
@@ -161,6 +167,7 @@ def _build(  # noqa: PLR0917 - what the services stand on
         authenticator=authenticator,
         sessions=sessions,
         tickets=Tickets(store, authenticator, clock_ms=_clock_ms, life_seconds=settings.ticket_seconds),
+        passwords=passwords,
         accounts=accounts,
         users=Users(store, authenticator, manager),
         rooms=Rooms(

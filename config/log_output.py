@@ -23,6 +23,7 @@ RETRY_S: Final = 1.0
 """How long to wait for a disk that is full, or for whatever else refuses a write."""
 
 _GONE: Final = frozenset({errno.EPIPE, errno.EBADF})
+_GONE_TERMINAL: Final = _GONE | {errno.EIO}
 
 
 class LineWriter:
@@ -55,11 +56,12 @@ class LineWriter:
 class LineQueue:
     """Take lines without waiting for anybody, and write them whole and in order.
 
-    Beyond the bound lines are dropped, all of them until the thread comes for what waits; in their place stands one
-    line that says how many. On a full disk lines wait like those for a reader that stalls.
+    What the reader has room for is written at once, so that even a process that is killed has told what it did; all
+    else waits for the thread. Beyond the bound lines are dropped, all of them until the thread comes for what waits; in
+    their place stands one line that says how many. On a full disk lines wait like those for a reader that stalls.
 
     Args:
-        descriptor: of an open file; the thread alone writes to it.
+        descriptor: of an open file.
         tell_dropped: renders the line that stands for so many dropped ones; called in the thread.
         bytes_max: of the lines that wait or are being written.
     """
@@ -75,6 +77,9 @@ class LineQueue:
         self._untold = 0
         self._is_closing = False
         self._is_gone = False
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
+        self._is_terminal = os.isatty(descriptor)
         # A daemon, or the interpreter would wait for it without end.
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
@@ -92,9 +97,11 @@ class LineQueue:
                 self._untold += 1
                 self._dropped += 1
                 return
-            self._lines.append(data)
-            self._bytes += len(data)
-            self._changed.notify()
+            rest = data if self._bytes else self._write_now(data)
+            if rest:
+                self._lines.append(rest)
+                self._bytes += len(rest)
+                self._changed.notify()
 
     debug = info = warning = error = critical = exception = log = msg
 
@@ -104,6 +111,16 @@ class LineQueue:
             self._is_closing = True
             self._changed.notify()
         self._thread.join(timeout_s)
+
+    def _write_now(self, data: bytes) -> bytes:
+        """Write as much as can be written without waiting; return the rest."""
+        # A terminal that has room may have it for a part of the line only.
+        if self._is_gone or self._is_terminal or len(data) > select.PIPE_BUF or not self._room.poll(0):
+            return data
+        try:
+            return data[os.write(self._descriptor, data) :]
+        except OSError:
+            return data  # the thread will find out more
 
     def _run(self) -> None:
         while chunk := self._take():
@@ -132,7 +149,7 @@ class LineQueue:
             except BlockingIOError:  # made so by somebody else who has the same file open
                 select.select([], [self._descriptor], [], RETRY_S)
             except OSError as error:
-                self._is_gone = error.errno in _GONE
+                self._is_gone = error.errno in (_GONE_TERMINAL if self._is_terminal else _GONE)
                 if not self._is_gone:
                     time.sleep(RETRY_S)
 

@@ -1,4 +1,4 @@
-"""Write the parts of the documents that the code knows best: settings and log events, error codes and close codes.
+"""Write the parts of the documents that the code knows best: settings, metrics, log events, error codes, close codes.
 
 Run it after a change of any, from the root of the checkout: `.venv/bin/python docs/tables.py`. A test fails while a
 page is out of date.
@@ -17,6 +17,7 @@ if __name__ == "__main__":
 
 from api.log_events import CATALOGUE, LogEvent  # noqa: E402 - a script finds the packages beside its own folder only
 from api.protocol.problems import CLOSES, PROTOCOL_CLOSES, SOCKET_ONLY, SPECS  # noqa: E402
+from api.rest.metric_families import METRICS  # noqa: E402
 from config.settings import Settings  # noqa: E402
 
 _SECTION: Final = re.compile(r"^# --- (?P<title>[^(\n]+?)(?: \(.*\))?$|^(?P<name>CHAT_[A-Z_]+)=", re.MULTILINE)
@@ -79,8 +80,17 @@ def error_code_table() -> str:
     return "\n".join(rows)
 
 
+def metrics_table() -> str:
+    """Give one row for each metric, in the order of its list."""
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.labels)} | {metric.meaning} |"
+        for metric in METRICS
+    ]
+    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+
+
 PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "docs/operations.md": {"settings": settings_tables, "log events": log_sections},
+    "docs/operations.md": {"settings": settings_tables, "metrics": metrics_table, "log events": log_sections},
     "docs/protocol.md": {"close codes": close_code_table, "error codes": error_code_table},
 }
 

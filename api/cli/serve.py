@@ -4,6 +4,7 @@ import resource
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
@@ -29,12 +30,12 @@ def serve(
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
 
     configure_logging(settings.log_level, settings.log_format, node_id=secrets.token_hex(4))
-    queue_log_lines()
+    log_queue = queue_log_lines()
     with locked_data_folder(settings.data_dir), listen(settings.host, settings.port) as listener:
         allow_open_files(settings.max_connections)
         ensure_secret(settings)
         migrate_database(settings)
-        _run(settings, listener)
+        _run(settings, listener, lambda: log_queue.dropped)
 
 
 def ensure_secret(settings: Settings) -> None:
@@ -58,7 +59,7 @@ def ensure_secret(settings: Settings) -> None:
         ) from None
 
 
-def _run(settings: Settings, listener: socket.socket) -> None:
+def _run(settings: Settings, listener: socket.socket, lines_dropped: Callable[[], int]) -> None:
     from api.app import create_app
     from api.server.runner import StartFailedError, run_server
 
@@ -77,7 +78,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
     try:
         run_server(
-            create_app(settings),
+            create_app(settings, lines_dropped=lines_dropped),
             sock=listener,
             drain_s=settings.drain_seconds,
             heartbeat_s=settings.heartbeat_seconds,

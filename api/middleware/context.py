@@ -61,20 +61,9 @@ class ContextMiddleware:
             await self._app(scope, receive, send_named)
         finally:
             if scope["type"] == "http":
-                self._write_line(scope, answer, time.monotonic() - started_s)
-
-    def _write_line(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
-        if scope["path"] in QUIET_PATHS and answer.status < _SERVER_ERROR:
-            return
-        log_events.HTTP_REQUEST.emit(
-            method=scope["method"],
-            path=shown_path(scope),
-            status=answer.status,
-            ms=round(seconds * 1000, 1),
-            client=(scope.get("client") or ("",))[0],
-            user_agent=Headers(scope=scope).get("user-agent", ""),
-            bytes_out=answer.bytes_out,
-        )
+                _write_request(scope, answer, time.monotonic() - started_s)
+            elif "refusal" in scope["state"]:
+                _write_refusal(scope, answer)
 
 
 class _Answer:
@@ -85,6 +74,31 @@ class _Answer:
     def __init__(self) -> None:
         self.status = 499  # the client was gone before any answer
         self.bytes_out = 0
+
+
+def _write_request(scope: Scope, answer: _Answer, seconds: float) -> None:
+    if scope["path"] in QUIET_PATHS and answer.status < _SERVER_ERROR:
+        return
+    log_events.HTTP_REQUEST.emit(
+        method=scope["method"],
+        path=shown_path(scope),
+        status=answer.status,
+        ms=round(seconds * 1000, 1),
+        client=(scope.get("client") or ("",))[0],
+        user_agent=Headers(scope=scope).get("user-agent", ""),
+        bytes_out=answer.bytes_out,
+    )
+
+
+def _write_refusal(scope: Scope, answer: _Answer) -> None:
+    headers = Headers(scope=scope)
+    log_events.WS_REFUSED.emit(
+        code=scope["state"]["refusal"].value,
+        status=answer.status,
+        client=(scope.get("client") or ("",))[0],
+        user_agent=headers.get("user-agent", ""),
+        origin=headers.get("origin"),
+    )
 
 
 def shown_path(scope: Scope) -> str:

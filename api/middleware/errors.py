@@ -47,7 +47,8 @@ _CODES = {
 
 
 def problem_response(connection: HTTPConnection, error: ChatError) -> Response:
-    """Answer a request or a handshake with an error."""
+    """Answer a request or a handshake with an error; its code stays in the scope, for those who count and log."""
+    connection.scope.setdefault("state", {})["refusal"] = error.code
     document = problem(error, request_id_of(connection))
     return Response(encode(document), document["status"], problem_headers(error), PROBLEM_MEDIA_TYPE)
 

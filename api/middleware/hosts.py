@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.errors import problem_response
 
-HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
+MACHINE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]*)?")  # RFC 3986 §3.2.2
 _WITHOUT_HOST = "1.0"  # the version of HTTP in which it may be missing
@@ -34,8 +34,8 @@ class AllowedHostsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        # Health is asked by machines of the same network, by address.
-        is_open = scope["type"] == "lifespan" or scope["path"] in HEALTH_PATHS
+        # These are asked by machines of the same network, by address.
+        is_open = scope["type"] == "lifespan" or scope["path"] in MACHINE_PATHS
         if is_open or self._is_allowed(Headers(scope=scope).getlist("host"), scope.get("http_version")):
             await self._app(scope, receive, send)
             return

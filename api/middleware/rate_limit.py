@@ -16,6 +16,7 @@ from slowapi.errors import RateLimitExceeded
 from starlette.requests import HTTPConnection
 
 from api import log_events
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError
 from api.rate_limiter import LocalLimit, Rule, address_key, rate_limited
 
@@ -40,10 +41,12 @@ class HttpLimits:
     Args:
         rule: in the syntax of `limits`.
         is_enabled: False lets everything in.
+        stats: counts what was refused.
     """
 
-    def __init__(self, rule: str, *, is_enabled: bool) -> None:
+    def __init__(self, rule: str, *, is_enabled: bool, stats: NodeStats) -> None:
         self._rule = rule
+        self._stats = stats
         self.limiter = _Limiter(
             key_func=_requester,
             enabled=is_enabled,
@@ -80,6 +83,7 @@ class HttpLimits:
         item, key = request.state.view_rate_limit
         reset_s, _ = self.limiter.limiter.get_window_stats(item, *key)
         client = request.client.host if request.client else ""
+        self._stats.limits_exceeded["rest"] += 1
         log_events.RATE_LIMIT_EXCEEDED.emit(
             limit="rest", user_id=getattr(request.state, "user_id", None), client=client
         )
@@ -107,9 +111,11 @@ class MessageLimits:
         messages: rule for what is sent, edited and deleted; None lets everything in.
         history: rule for `history.get`.
         commands: rule for every other command.
+        stats: counts what was refused.
     """
 
-    def __init__(self, *, messages: str | None, history: str | None, commands: str | None) -> None:
+    def __init__(self, *, messages: str | None, history: str | None, commands: str | None, stats: NodeStats) -> None:
+        self._stats = stats
         self._limits = {
             name: LocalLimit(rule)
             for name, rule in (("messages", messages), ("history", history), ("commands", commands))
@@ -135,6 +141,7 @@ class MessageLimits:
         """
         limit = self._limits.get(bucket)
         if limit is not None and (wait_ms := limit.check(user_id)):
+            self._stats.limits_exceeded[bucket] += 1
             log_events.RATE_LIMIT_EXCEEDED.emit(limit=bucket, user_id=user_id, client=address)
             raise rate_limited(limit.rule, wait_ms)
 
@@ -144,9 +151,11 @@ class HandshakeLimits:
 
     Args:
         rule: None lets everybody in.
+        stats: counts what was refused.
     """
 
-    def __init__(self, rule: str | None) -> None:
+    def __init__(self, rule: str | None, *, stats: NodeStats) -> None:
+        self._stats = stats
         self._limit = None if rule is None else LocalLimit(rule)
 
     def check(self, address: str) -> None:
@@ -156,5 +165,6 @@ class HandshakeLimits:
             ChatError: `rate_limited`.
         """
         if self._limit is not None and (wait_ms := self._limit.check(address_key(address))):
+            self._stats.limits_exceeded["handshake"] += 1
             log_events.RATE_LIMIT_EXCEEDED.emit(limit="handshake", user_id=None, client=address)
             raise rate_limited(self._limit.rule, wait_ms)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from passlib.context import CryptContext
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
@@ -33,6 +33,15 @@ class Verdict:
     upgraded_hash: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HashLoad:
+    """How many hashes are being worked on and how many wait for a thread now; how many were refused so far."""
+
+    running: int
+    waiting: int
+    refused: int
+
+
 class Passwords:
     """Hashes and verifies in threads of its own: argon2id, 19 MiB, t=2, p=1 (OWASP).
 
@@ -56,7 +65,17 @@ class Passwords:
         # What an unknown user's password is compared with, so that the answer takes as long as for a known one.
         self._nobodys_hash = self._context.hash(secrets.token_urlsafe())
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
-        self._places = threading.BoundedSemaphore(threads + queue_max)
+        self._threads = threads
+        self._places = threads + queue_max
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._refused = 0
+
+    @property
+    def load(self) -> HashLoad:
+        """Tell how much there is to do."""
+        running = min(self._taken, self._threads)
+        return HashLoad(running, self._taken - running, self._refused)
 
     async def hash(self, password: str) -> str:
         """Hash a password for the store.
@@ -86,20 +105,26 @@ class Passwords:
         return Verdict(is_right, upgraded_hash)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise ChatError(
-                ErrorCode.UNAVAILABLE, "Too many log-ins at once; try again.", retry_after_ms=_RETRY_AFTER_MS
-            )
+        self._take_place()
         try:
             future = self._executor.submit(work)
         except RuntimeError:  # closed
-            self._places.release()
+            self._free_place()
             raise
         future.add_done_callback(self._free_place)
         return await asyncio.wrap_future(future)
 
-    def _free_place(self, _done: Future[T]) -> None:
-        self._places.release()
+    def _take_place(self) -> None:
+        with self._lock:
+            if self._taken < self._places:
+                self._taken += 1
+                return
+            self._refused += 1
+        raise ChatError(ErrorCode.UNAVAILABLE, "Too many log-ins at once; try again.", retry_after_ms=_RETRY_AFTER_MS)
+
+    def _free_place(self, _done: Future[Any] | None = None) -> None:
+        with self._lock:
+            self._taken -= 1
 
 
 class PasswordPolicy:

@@ -17,7 +17,7 @@ from websockets.http11 import Response
 from websockets.typing import StatusLike
 
 from api import log_events
-from api.server.refusals import code_of, refusal
+from api.server.refusals import code_of, count_refusal, refusal
 
 
 class HandshakeProtocol(WebSocketsSansIOProtocol):
@@ -85,13 +85,13 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         request = getattr(self, "request", None)
         error = self.conn.handshake_exc
         status = _status_of(error, status)
+        code = code_of(status)
+        count_refusal(self.app_state, "handshake", code)
         response = refusal(status, request.headers.raw_items() if request is not None else ())
         if isinstance(error, InvalidUpgrade):
             del response.headers["Upgrade"]  # the library adds it
         with structlog.contextvars.bound_contextvars(request_id=response.headers["X-Request-ID"]):
-            log_events.WS_REFUSED.emit(
-                code=code_of(status).value, status=status, client=self.client[0] if self.client else ""
-            )
+            log_events.WS_REFUSED.emit(code=code.value, status=status, client=self.client[0] if self.client else "")
         return response
 
 

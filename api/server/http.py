@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from api import log_events
-from api.server.refusals import code_of, refusal
+from api.server.refusals import code_of, count_refusal, refusal
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
@@ -88,9 +88,11 @@ class ChatHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _log_refusal(self, status: HTTPStatus, request_id: str | None) -> None:
+        code = code_of(status)
+        count_refusal(self.app_state, "rest", code)
         with structlog.contextvars.bound_contextvars(**({} if request_id is None else {"request_id": request_id})):
             log_events.HTTP_REFUSED.emit(
-                code=code_of(status).value, status=status.value, client=self.client[0] if self.client else ""
+                code=code.value, status=status.value, client=self.client[0] if self.client else ""
             )
 
     def _decline_upgrade(self) -> None:

@@ -1,14 +1,16 @@
 """Answers of the server itself, made before any application sees the request."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Any, cast
 
 from uuid_utils import uuid7
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
+from api.broadcast.stats import Door, NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.headers import SECURITY_HEADERS
 from api.protocol import codec
@@ -70,6 +72,13 @@ def refusal(
     if status == HTTPStatus.UPGRADE_REQUIRED:
         headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
     return Response(status, HTTPStatus(status).phrase, headers, body)
+
+
+def count_refusal(app_state: Mapping[str, Any], door: Door, code: ErrorCode) -> None:
+    """Count a refusal that the application never saw, where the lifespan has yielded what counts."""
+    stats = cast("NodeStats | None", getattr(app_state.get("resources"), "stats", None))
+    if stats is not None:
+        stats.refusals[door, code] += 1
 
 
 def _request_id(headers: Iterable[tuple[str, str]]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import uuid_utils
 
 from api import log_events
+from api.broadcast.stats import LoginFailure, NodeStats
 from api.domain.errors import ChatError, ErrorCode, forbidden
 from api.domain.events import EventType
 from api.domain.models import Role, User, UserRole, UserStatus
@@ -37,6 +38,7 @@ class Accounts:
         signup_rule: sign-ups of one address.
         failed_logins: counts wrong passwords.
         is_signup_open: whether people may make accounts by themselves.
+        stats: counts what comes of it all.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Accounts:
         signup_rule: Rule,
         failed_logins: FailedLogins,
         is_signup_open: bool,
+        stats: NodeStats,
     ) -> None:
         self._store = store
         self._passwords = passwords
@@ -63,6 +66,7 @@ class Accounts:
         self._signup_rule = signup_rule
         self._failed_logins = failed_logins
         self._is_signup_open = is_signup_open
+        self._stats = stats
 
     async def sign_up(self, username: str, password: str, display_name: str | None, *, address: str) -> User:
         """Make an account, which is in the default room from the start.
@@ -80,12 +84,14 @@ class Accounts:
             raise forbidden("Sign-up is closed on this server.")
         wait_ms = await self._limiter.hit(self._signup_rule, "signup", address_key(address))
         if wait_ms:
+            self._stats.limits_exceeded["signup"] += 1
             log_events.RATE_LIMIT_EXCEEDED.emit(limit="signup", client=address)
             raise rate_limited(self._signup_rule, wait_ms)
         self._policy.check(password, username, field="password")
         await self._store.read(lambda rows: refuse_taken(rows, username))
         password_hash = await self._passwords.hash(password)
         user = await self._store.write(lambda unit: enrol(unit, username, display_name, password_hash))
+        self._stats.signups += 1
         log_events.AUTH_SIGNED_UP.emit(user_id=user.id, username=user.username, client=address)
         return user
 
@@ -105,8 +111,7 @@ class Accounts:
                 account = await self._store.read(lambda rows: rows.users.account_by_username(name))
             verdict = await self._passwords.verify(password, account.password_hash if account else None)
             if account is None or not verdict.is_right:
-                reason = "unknown_user" if account is None else "wrong_password"
-                log_events.AUTH_LOGIN_FAILED.emit(username=name, client=address, reason=reason)
+                self._login_failed("unknown_user" if account is None else "wrong_password", name, address)
                 raise _wrong_credentials()
 
         user_id, verified_hash = account.user.id, account.password_hash
@@ -121,8 +126,9 @@ class Accounts:
             issued = await self._store.write(job)
         except ChatError as error:
             if error.code is ErrorCode.ACCOUNT_SUSPENDED:
-                log_events.AUTH_LOGIN_FAILED.emit(username=name, client=address, reason="suspended")
+                self._login_failed("suspended", name, address)
             raise
+        self._stats.logins += 1
         log_events.AUTH_LOGGED_IN.emit(
             user_id=user_id,
             username=account.user.username,
@@ -177,11 +183,13 @@ class Accounts:
             stored = await self._store.read(lambda rows: rows.users.password_hash(principal.user.id))
             verdict = await self._passwords.verify(password, stored)
             if not verdict.is_right:
-                log_events.AUTH_LOGIN_FAILED.emit(
-                    username=principal.user.username, client=address, reason="wrong_password"
-                )
+                self._login_failed("wrong_password", principal.user.username, address)
                 raise _wrong_credentials(_FORBIDDEN)
         return stored
+
+    def _login_failed(self, reason: LoginFailure, username: str | None, address: str) -> None:
+        self._stats.logins_failed[reason] += 1
+        log_events.AUTH_LOGIN_FAILED.emit(username=username, client=address, reason=reason)
 
     def _end(self, session_ids: Sequence[str]) -> None:
         self._authenticator.invalidate_session(*session_ids)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from api import log_events
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.rate_limiter import RateLimiter, Rule, address_key, rate_limited
 
@@ -21,10 +22,12 @@ class FailedLogins:
     Args:
         limiter: counts.
         rule: wrong passwords for one account from one address.
+        stats: counts what was refused.
     """
 
-    def __init__(self, limiter: RateLimiter, rule: Rule) -> None:
+    def __init__(self, limiter: RateLimiter, rule: Rule, *, stats: NodeStats) -> None:
         self._limiter = limiter
+        self._stats = stats
         self._rule = rule
         self._address_rule = rule.times(_ACCOUNTS_OF_AN_ADDRESS)
         # Tries under way count as wrong until they are known: many at once would all see the same low count.
@@ -49,6 +52,7 @@ class FailedLogins:
             for key, rule in rules.items():
                 wait_ms = await self._limiter.wait_ms(rule, *key, cost=self._under_way[key])
                 if wait_ms:
+                    self._stats.limits_exceeded["login"] += 1
                     log_events.RATE_LIMIT_EXCEEDED.emit(limit="login", client=address)
                     raise rate_limited(rule, wait_ms)
             try:

@@ -72,6 +72,7 @@ class Upkeep:
             wanted_s = time.monotonic() + TICK_S
             await asyncio.sleep(TICK_S)
             now_s = time.monotonic()
+            self._stats.loop_lag.observe(now_s - wanted_s)
             self._loop_lag_s = max(self._loop_lag_s, now_s - wanted_s)
             now_ms = self._clock_ms()
             for connection in self._hub.all():
@@ -132,7 +133,7 @@ class Upkeep:
             drops=stats.dropped + sum(outbox.dropped for outbox in outboxes),
             slow_consumers=stats.slow_consumers,
             refills=stats.refills,
-            refused=stats.refused,
+            refused=stats.handshakes_refused,
         )
         self._loop_lag_s = 0.0
 

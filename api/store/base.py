@@ -38,6 +38,14 @@ class Written:
     events: Sequence[Event]
 
 
+@dataclass(frozen=True, slots=True)
+class WriteLoad:
+    """How many writes wait to be committed now, and how many have been since the start."""
+
+    waiting: int
+    committed: int
+
+
 Committed = Sequence[Append | Written]
 OnCommitted = Callable[[Committed], None]
 
@@ -66,6 +74,11 @@ class Store(Protocol):
         Raises:
             ChatError: `unavailable`, the queue is full; nothing was queued.
         """
+        ...
+
+    @property
+    def load(self) -> WriteLoad:
+        """Tell how much there is to write."""
         ...
 
     async def changed_outside(self) -> bool:

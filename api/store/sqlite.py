@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
-from api.store.base import Append, Committed
+from api.store.base import Append, Committed, WriteLoad
 from api.store.outage import Outage, is_outage
 from api.store.snapshot import Snapshot, Unit
 from api.store.writer import Writer, unavailable
@@ -118,6 +118,11 @@ class SqliteStore:
     def submit(self, append: Append) -> None:
         """Queue one message; see `api.store.base.Store.submit`."""
         self._writer.submit(append)
+
+    @property
+    def load(self) -> WriteLoad:
+        """Tell how much there is to write; see `api.store.base.Store.load`."""
+        return self._writer.load
 
     async def changed_outside(self) -> bool:
         """Tell whether another process wrote; see `api.store.base.Store.changed_outside`."""

@@ -18,7 +18,7 @@ import sqlalchemy
 from api import log_events
 from api.domain.errors import ChatError, ErrorCode
 from api.store.append_sqlite import append_messages
-from api.store.base import Append, OnCommitted, Written
+from api.store.base import Append, OnCommitted, WriteLoad, Written
 from api.store.outage import Outage, is_outage
 from api.store.snapshot import Unit
 
@@ -77,6 +77,7 @@ class Writer:
         self._clock_ms = clock_ms
         self._queue: queue.SimpleQueue[Append | _Job | None] = queue.SimpleQueue()
         self._depth = 0
+        self._committed = 0
         self._is_stopping = False
         self._loop = asyncio.get_running_loop()
         self._data_version = self._read_data_version()
@@ -109,6 +110,11 @@ class Writer:
         # and an error that he does not wait for any more is nobody's.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(future)
+
+    @property
+    def load(self) -> WriteLoad:
+        """Tell how much there is to write."""
+        return WriteLoad(self._depth, self._committed)
 
     async def changed_outside(self) -> bool:
         """Compare SQLite's `data_version`, which on this connection moves only when another process commits."""
@@ -150,6 +156,7 @@ class Writer:
                     self._append(run, now_ms)
             self._db.execute("COMMIT")
             if self._db.total_changes != changes_before:
+                self._committed += len(batch)
                 self._observe_commit(time.monotonic() - started_s)
             self._outage.worked()
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing was committed and everyone must be told

@@ -168,6 +168,7 @@ class SocketConnection:
 
     def answer_error(self, command_id: str | None, error: ChatError) -> None:
         """Answer with an `error` frame; who goes on past a limit is parted with."""
+        self._parts.stats.refusals["socket", error.code] += 1
         self.outbox.push_answer(frames.error(command_id, error))
         if error.code is ErrorCode.RATE_LIMITED:
             close = self._faults.rate_limited(asyncio.get_running_loop().time())
@@ -287,7 +288,7 @@ class SocketConnection:
     def _part_with_slow_reader(self, grace_s: float) -> None:
         if self._is_closing:
             return
-        self._parts.on_slow_consumer()
+        self._parts.stats.slow_consumers += 1
         log_events.WS_SLOW_CONSUMER.emit(
             connection_id=self.id,
             user_id=self.user.id,

@@ -21,7 +21,7 @@ from api.middleware.context import bind_connection
 from api.middleware.rate_limit import HandshakeLimits, MessageLimits
 from api.middleware.validation import parse_command
 from api.protocol import frames
-from api.protocol.problems import SPECS, CloseCode
+from api.protocol.problems import CloseCode
 from api.resources import Resources
 from api.ws.asgi_wire import AsgiWire
 from api.ws.commands import KNOWN_TYPES, CommandContext, command_adapter
@@ -87,14 +87,9 @@ class SocketEndpoint:
             allowed_origins=self._settings.allowed_origins,
             is_draining=lambda: resources.is_draining,
         )
-        try:
-            admission = await handshake.admit(websocket)
-            # The drain may have begun while tokens and tickets were looked at.
-            self.check(websocket)
-        except ChatError as error:
-            resources.stats.handshake_refused()
-            _log_refusal(websocket, error)
-            raise
+        admission = await handshake.admit(websocket)
+        # The drain may have begun while tokens and tickets were looked at.
+        self.check(websocket)
         with self._slots.take(admission.principal.user.id):
             await websocket.accept(admission.subprotocol)
             await self._carry(websocket, resources, admission)
@@ -154,6 +149,7 @@ class SocketEndpoint:
             on_lost=partial(_forget, resources),
         )
         resources.hub.register(connection)
+        resources.stats.connections_opened += 1
         try:
             connection.hold_reading()
             wire.start(connection)
@@ -162,6 +158,7 @@ class SocketEndpoint:
                 connection.close(CloseCode.DRAINING)
             await self._join(connection, resources, admission, websocket)
             ending = await connection.lost
+            resources.stats.connection_ended(ending)
         finally:
             _forget(resources, connection)
         log_events.WS_DISCONNECTED.emit(
@@ -228,7 +225,7 @@ class SocketEndpoint:
             outbox_frames=self._settings.outbox_frames,
             outbox_bytes=self._settings.outbox_bytes,
             stall_s=self._settings.pace.stall_s,
-            on_slow_consumer=resources.stats.slow_consumer_cut,
+            stats=resources.stats,
         )
 
 
@@ -237,13 +234,3 @@ def _forget(resources: Resources, connection: SocketConnection) -> None:
         outbox = connection.outbox
         resources.stats.connection_lost(dropped=outbox.dropped, frames_high_water=outbox.frames_high_water)
     resources.manager.leave(connection)
-
-
-def _log_refusal(websocket: WebSocket, error: ChatError) -> None:
-    log_events.WS_REFUSED.emit(
-        code=error.code.value,
-        status=error.status or SPECS[error.code].status,
-        client=client_address(websocket),
-        user_agent=websocket.headers.get("user-agent", ""),
-        origin=websocket.headers.get("origin"),
-    )

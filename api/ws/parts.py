@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.broadcast.stats import NodeStats
 from api.middleware.rate_limit import MessageLimits
 from api.ws.commands import Command, CommandContext
 from api.ws.deadlines import Pace
@@ -22,4 +23,4 @@ class ConnectionParts:
     outbox_frames: int
     outbox_bytes: int
     stall_s: float
-    on_slow_consumer: Callable[[], None]
+    stats: NodeStats

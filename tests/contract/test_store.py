@@ -14,7 +14,7 @@ import uuid_utils
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import EventType
 from api.domain.models import Role, RoomInfo, User, UserRole, Visibility
-from api.store.base import Append, Committed, Written
+from api.store.base import Append, Committed, WriteLoad, Written
 from api.store.snapshot import Snapshot, Unit
 from tests.contract.backends import STORES, Stores
 
@@ -75,6 +75,16 @@ class Place:
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     async with STORES[request.param](tmp_path) as stores:
         yield await Place(stores).open()
+
+
+async def test_the_load_tells_what_waits_and_what_was_committed(place: Place) -> None:
+    before = place.here.load
+    assert before.waiting == 0
+    writing = [asyncio.ensure_future(place.here.write(place.update)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert place.here.load.waiting == 3
+    await asyncio.gather(*writing)
+    assert place.here.load == WriteLoad(0, before.committed + 3)
 
 
 async def test_what_was_written_is_read_at_once_on_every_node(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""docs/operations.md says what the code says: settings, log events, commands."""
+"""docs/operations.md says what the code says: settings, metrics, log events, commands."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from types import ModuleType
 
 import pytest
 import typer
+from prometheus_client import ProcessCollector
 
 from api.cli import build_cli
 from api.cli.doctor import checks
+from api.domain.errors import ErrorCode
+from api.log_events import CATALOGUE
+from api.rest.metric_families import METRICS
 from config.settings import Settings
 from tests.docs.pages import REPOSITORY, blocks, page, sections
 from tests.docs.terminals import Shell
@@ -44,6 +48,21 @@ def test_the_tables_are_as_docs_tables_py_writes_them(path: str) -> None:
 def test_every_setting_that_is_named_exists() -> None:
     named = set(re.findall(r"CHAT_[A-Z_]+[A-Z]", OPERATIONS)) - {"CHAT_RATE_LIMIT"}  # CHAT_RATE_LIMIT_…: of that name
     assert named == {Settings.variable(field) for field in Settings.model_fields}
+
+
+def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+    (rules,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("groups:")]
+    kinds = {metric.name: metric for metric in METRICS}
+    of_process = {family.name for family in ProcessCollector(registry=None).collect()}
+    asked = re.findall(r"\b((?:chat|process)_\w+?)(?:_bucket)?(?:\{(\w+)=\"(\w+)\"\})?(?=[^\w{])", rules)
+    assert len(asked) >= 10
+    for name, label, value in asked:
+        assert name in kinds or name in of_process, name
+        assert not label or label in kinds[name].labels, (name, label)
+        assert label != "code" or value in set(ErrorCode), value
+    for line in rules.splitlines():
+        for event in re.findall(r"[a-z]+\.[a-z_]+", line.partition("#")[2]):
+            assert event in CATALOGUE, event
 
 
 def test_every_command_is_told_of() -> None:

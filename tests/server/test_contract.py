@@ -42,6 +42,7 @@ DELETE /v1/messages/{message_id}
 PUT /v1/rooms/{room_id}/read
 GET /healthz
 GET /readyz
+GET /metrics
 GET /docs
 GET /openapi.json
 GET /docs/ws

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from api.broadcast.stats import NodeStats
 from api.domain.models import RoomInfo, User, UserStatus, Visibility
 from api.protocol.problems import CloseCode
 from api.rate_limiter import RateLimiter, Rule, WindowRateLimiter
@@ -127,7 +128,7 @@ async def open_house(
     folder: Path, *, limiter: RateLimiter | None = None, signup_rule: str = "60/hour", is_signup_open: bool = True
 ) -> AsyncIterator[House]:
     """Open all services on a database of their own, with the default room."""
-    clock, live = Clock(), RecordingLive()
+    clock, live, stats = Clock(), RecordingLive(), NodeStats()
     async with open_store(folder, clock) as store:
         await store.write(_open_default_room)
         tokens = AccessTokens([SECRET], life_seconds=LIFE_SECONDS, clock_ms=clock)
@@ -144,8 +145,9 @@ async def open_house(
             live=live,
             limiter=limiter,
             signup_rule=Rule.parse(signup_rule),
-            failed_logins=FailedLogins(limiter, Rule.parse("10/15 minutes")),
+            failed_logins=FailedLogins(limiter, Rule.parse("10/15 minutes"), stats=stats),
             is_signup_open=is_signup_open,
+            stats=stats,
         )
         try:
             yield House(

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api import resources as module
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User, UserRole, Visibility
 from api.protocol.problems import CloseCode
@@ -46,7 +47,7 @@ async def sign_up(resources: Resources, username: str) -> User:
 async def test_what_is_opened_works_together_and_is_closed_again(tmp_path: Path) -> None:
     before, tasks = threads(), len(asyncio.all_tasks())
     with capture_logs() as lines:
-        async with open_resources(settings_in(tmp_path)) as resources:
+        async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
             ada = await sign_up(resources, "ada")
             pair = await resources.accounts.log_in("ada", PASSWORD, address=ADDRESS, user_agent="test/1")
             assert (await resources.authenticator.authenticate(pair.access_token)).user == ada
@@ -65,25 +66,25 @@ async def test_what_is_opened_works_together_and_is_closed_again(tmp_path: Path)
 
 
 async def test_what_was_written_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path)) as resources:
+    async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
         ada = await sign_up(resources, "ada")
-    async with open_resources(settings_in(tmp_path, default_room="another")) as resources:
+    async with open_resources(settings_in(tmp_path, default_room="another"), NodeStats()) as resources:
         assert await resources.users.get(ada.id) == ada
         assert await rooms_of(resources, ada) == ["general"], "the default room is made once"
 
 
 async def test_without_a_default_room_a_new_user_is_nowhere(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path, default_room="")) as resources:
+    async with open_resources(settings_in(tmp_path, default_room=""), NodeStats()) as resources:
         assert await rooms_of(resources, await sign_up(resources, "ada")) == []
 
 
 async def test_a_secret_is_made_once_where_none_is_given(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path, secret_keys=())) as resources:
+    async with open_resources(settings_in(tmp_path, secret_keys=()), NodeStats()) as resources:
         await sign_up(resources, "ada")
         pair = await resources.accounts.log_in("ada", PASSWORD, address=ADDRESS, user_agent="")
-    async with open_resources(settings_in(tmp_path, secret_keys=())) as resources:
+    async with open_resources(settings_in(tmp_path, secret_keys=()), NodeStats()) as resources:
         assert (await resources.authenticator.authenticate(pair.access_token)).user.username == "ada"
-    async with open_resources(settings_in(tmp_path)) as resources:
+    async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
         with pytest.raises(ChatError) as refused:
             await resources.authenticator.authenticate(pair.access_token)
         assert refused.value.code is ErrorCode.INVALID_TOKEN
@@ -92,7 +93,7 @@ async def test_a_secret_is_made_once_where_none_is_given(tmp_path: Path) -> None
 @pytest.mark.parametrize("is_limited", [True, False])
 async def test_the_limits_are_those_of_the_settings(tmp_path: Path, is_limited: bool) -> None:  # noqa: FBT001
     values = {"rate_limits_enabled": is_limited, "rate_limit_signup": "1/hour", "rate_limit_login": "1/hour"}
-    async with open_resources(settings_in(tmp_path, **values)) as resources:
+    async with open_resources(settings_in(tmp_path, **values), NodeStats()) as resources:
         await sign_up(resources, "ada")
         outcomes = []
         for attempt in (
@@ -110,12 +111,12 @@ async def test_the_limits_are_those_of_the_settings(tmp_path: Path, is_limited: 
 
 
 async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path, default_room="")) as resources:
+    async with open_resources(settings_in(tmp_path, default_room=""), NodeStats()) as resources:
         ada = await sign_up(resources, "ada")
         await resources.rooms.create(ada, name="General", topic="", visibility=Visibility.PUBLIC)
     before = threads()
     with pytest.raises(ChatError) as refused:
-        async with open_resources(settings_in(tmp_path)):
+        async with open_resources(settings_in(tmp_path), NodeStats()):
             pytest.fail("opened")
     assert refused.value.code is ErrorCode.ROOM_NAME_TAKEN
     assert threads() == before
@@ -123,7 +124,7 @@ async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
 
 async def test_the_command_line_changes_users_beside_a_running_node(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    async with open_resources(settings) as resources, open_administration(settings) as administration:
+    async with open_resources(settings, NodeStats()) as resources, open_administration(settings) as administration:
         made = await administration.create("ada", PASSWORD)
         assert await rooms_of(resources, made) == ["general"]
         await administration.suspend("ada")
@@ -141,7 +142,7 @@ async def connect(resources: Resources, count: int) -> list[RecordingConnection]
 
 
 async def test_a_few_are_sent_away_at_once(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path)) as resources:
+    async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
         connections = await connect(resources, module.GOODBYES_A_STEP_MIN)
         begin = time.monotonic()
         with capture_logs() as lines:
@@ -154,7 +155,7 @@ async def test_a_few_are_sent_away_at_once(tmp_path: Path) -> None:
 
 
 async def test_many_are_sent_away_in_turns_within_half_of_the_deadline(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path)) as resources:
+    async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
         connections = await connect(resources, 151)
         draining = asyncio.create_task(resources.drain(1.0))
         await asyncio.sleep(0)
@@ -168,6 +169,6 @@ async def test_many_are_sent_away_in_turns_within_half_of_the_deadline(tmp_path:
 
 
 async def test_nobody_is_sent_away_where_nobody_is(tmp_path: Path) -> None:
-    async with open_resources(settings_in(tmp_path)) as resources:
+    async with open_resources(settings_in(tmp_path), NodeStats()) as resources:
         await resources.drain(0)
         assert resources.is_draining

@@ -37,14 +37,14 @@ def test_a_start_that_fails_where_nobody_foresaw_it_is_one_line_too(
             raise ZeroDivisionError("the moon is full\nand the tide is high")
         yield
 
-    monkeypatch.setattr(app, "create_app", lambda _settings: FastAPI(lifespan=lifespan))
+    monkeypatch.setattr(app, "create_app", lambda _settings, **_: FastAPI(lifespan=lifespan))
     settings = Settings.load(None, data_dir=tmp_path)
     with (
         capture_logs() as lines,
         closing(listen("127.0.0.1", 0)) as listener,
         pytest.raises(Refusal, match=r"^the server did not start: the moon is full$"),
     ):
-        serve._run(settings, listener)
+        serve._run(settings, listener, lambda: 0)
     (line,) = [line for line in lines if line["event"] == "node.start_failed"]
     assert isinstance(line["exc_info"], ZeroDivisionError)
 

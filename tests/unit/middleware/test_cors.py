@@ -84,6 +84,7 @@ def test_cors_stands_around_all_that_refuses() -> None:
     names = [getattr(one.cls, "__name__", "") for one in create_app(Settings.load(None)).user_middleware]
     assert names == [
         "ContextMiddleware",
+        "CountingMiddleware",
         "SecurityHeadersMiddleware",
         "CorsMiddleware",
         "UnforeseenErrorMiddleware",

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ErrorCode, not_found
 from api.middleware.context import ContextMiddleware
 from api.middleware.errors import UnforeseenErrorMiddleware, add_error_handlers, command_error
@@ -59,7 +60,7 @@ def make_client(rule: str = "1000/minute") -> TestClient:
     async def refuse(status: int) -> None:
         raise HTTPException(status, "Not so.", {"X-Why": "not so"})
 
-    app.state.http_limits = HttpLimits(rule, is_enabled=True)
+    app.state.http_limits = HttpLimits(rule, is_enabled=True, stats=NodeStats())
     add_error_handlers(app)
     app.add_middleware(UnforeseenErrorMiddleware)
     app.add_middleware(ContextMiddleware, new_id=lambda: "r1")

@@ -107,8 +107,8 @@ async def test_two_hosts_are_one_too_many_even_if_they_are_the_same() -> None:
             assert answered[0]["status"] == 400
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_health_is_asked_by_address(path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_machines_ask_by_address(path: str) -> None:
     assert await status("10.0.0.7", OWN, path) == 200
 
 

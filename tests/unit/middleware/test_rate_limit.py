@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
 from tests.unit.middleware.asgi import http_scope
@@ -14,7 +15,7 @@ from tests.unit.middleware.asgi import http_scope
 def limits(
     messages: str | None = "2/hour", history: str | None = "1/hour", commands: str | None = "3/hour"
 ) -> MessageLimits:
-    return MessageLimits(messages=messages, history=history, commands=commands)
+    return MessageLimits(messages=messages, history=history, commands=commands, stats=NodeStats())
 
 
 def is_refused(limited: MessageLimits, bucket: str, user_id: str = "ada") -> bool:
@@ -69,7 +70,7 @@ def test_the_limit_of_messages_is_told_as_it_is() -> None:
 
 
 def test_an_address_may_knock_so_often_and_a_network_of_version_6_is_one() -> None:
-    limited = HandshakeLimits("1/hour")
+    limited = HandshakeLimits("1/hour", stats=NodeStats())
     for address in ("192.0.2.1", "192.0.2.2", "2001:db8:1:2::1"):
         limited.check(address)
     with capture_logs() as lines:
@@ -84,7 +85,7 @@ def test_an_address_may_knock_so_often_and_a_network_of_version_6_is_one() -> No
 
 
 def test_without_a_rule_everybody_may_knock() -> None:
-    limited = HandshakeLimits(None)
+    limited = HandshakeLimits(None, stats=NodeStats())
     for _ in range(100):
         limited.check("192.0.2.1")
 
@@ -106,7 +107,7 @@ class Asking:
 
 
 def test_what_is_refused_before_its_route_counts_against_who_asks() -> None:
-    asking = Asking(HttpLimits("2/hour", is_enabled=True))
+    asking = Asking(HttpLimits("2/hour", is_enabled=True, stats=NodeStats()))
     assert [asking.refused() for _ in range(3)] == [False, False, True]
     assert not asking.refused("192.0.2.2")
     assert [asking.refused(user_id="ada") for _ in range(3)] == [False, False, True]
@@ -114,7 +115,7 @@ def test_what_is_refused_before_its_route_counts_against_who_asks() -> None:
 
 
 def test_the_refusal_of_one_request_too_many_carries_the_limit_and_the_wait() -> None:
-    limited = HttpLimits("1/minute", is_enabled=True)
+    limited = HttpLimits("1/minute", is_enabled=True, stats=NodeStats())
     connection = HTTPConnection(http_scope(client=None))
     limited.count_refused(connection)
     with capture_logs() as lines, pytest.raises(ChatError) as caught:
@@ -127,5 +128,5 @@ def test_the_refusal_of_one_request_too_many_carries_the_limit_and_the_wait() ->
 
 
 def test_where_limits_are_off_nothing_is_counted() -> None:
-    asking = Asking(HttpLimits("1/hour", is_enabled=False))
+    asking = Asking(HttpLimits("1/hour", is_enabled=False, stats=NodeStats()))
     assert not any(asking.refused() for _ in range(10))

@@ -10,6 +10,7 @@ from slowapi.errors import RateLimitExceeded
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from api.broadcast.stats import NodeStats
 from api.middleware.rate_limit import HttpLimits
 from api.protocol.problems import problem, problem_headers
 
@@ -24,7 +25,7 @@ async def second(request: Request) -> dict[str, str]:
 
 def make_client(rule: str = "3/minute", *, is_enabled: bool = True) -> TestClient:
     """Put two counted routes into an app, as included routers; `X-User` stands for a token."""
-    app, limits = FastAPI(), HttpLimits(rule, is_enabled=is_enabled)
+    app, limits = FastAPI(), HttpLimits(rule, is_enabled=is_enabled, stats=NodeStats())
     router = APIRouter(prefix="/v1")
     router.get("/first")(limits.limit(first))
     router.get("/second/{number}")(limits.limit(second))

@@ -9,6 +9,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Form
 from starlette.exceptions import HTTPException
 
+from api.broadcast.stats import NodeStats
 from api.middleware.context import ContextMiddleware
 from api.middleware.errors import FIELDS_MAX, add_error_handlers
 from api.middleware.rate_limit import HttpLimits
@@ -30,7 +31,7 @@ async def send(body: bytes, path: str = "/", **headers: str) -> httpx2.Response:
     router.post("/")(echo)
     router.post("/form")(take)
     app.include_router(router)
-    app.state.http_limits = HttpLimits("1/minute", is_enabled=False)
+    app.state.http_limits = HttpLimits("1/minute", is_enabled=False, stats=NodeStats())
     add_error_handlers(app)
     app.add_middleware(ContextMiddleware, new_id=lambda: "r1")
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as http:

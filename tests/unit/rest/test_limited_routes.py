@@ -3,6 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
+from api.broadcast.stats import NodeStats
 from api.middleware.rate_limit import HandlerT, HttpLimits, MessageLimits
 from api.rest import auth, members, messages, rooms, sessions, socket, users
 
@@ -11,7 +12,7 @@ class RecordingLimits(HttpLimits):
     """Remembers which handlers it was given."""
 
     def __init__(self) -> None:
-        super().__init__("1/minute", is_enabled=True)
+        super().__init__("1/minute", is_enabled=True, stats=NodeStats())
         self.names: list[str] = []
 
     def limit(self, handler: HandlerT) -> HandlerT:
@@ -35,7 +36,7 @@ def app(limits: RecordingLimits) -> FastAPI:
         users.build_router(limits),
         rooms.build_router(limits),
         members.build_router(limits),
-        messages.build_router(limits, MessageLimits(messages=None, history=None, commands=None)),
+        messages.build_router(limits, MessageLimits(messages=None, history=None, commands=None, stats=NodeStats())),
     ):
         made.include_router(router)
     return made

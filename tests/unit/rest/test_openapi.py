@@ -53,6 +53,7 @@ OPERATION_IDS = {
     "GET /v1/ws": "open_socket",
     "GET /healthz": "get_health",
     "GET /readyz": "get_readiness",
+    "GET /metrics": "get_metrics",
 }
 SOCKET_ONLY = {ErrorCode.INVALID_FRAME, ErrorCode.UNKNOWN_TYPE}
 
@@ -149,7 +150,8 @@ def test_every_body_and_every_answer_that_has_one_shows_an_example() -> None:
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
         for described in (*bodies, *operation["responses"].values()):
             for media_type, media in described.get("content", {}).items():
-                assert media_type in {"application/json", "application/problem+json", FORM}, name
+                plain = {"text/plain"} if name == "GET /metrics" else set()
+                assert media_type in {"application/json", "application/problem+json", FORM, *plain}, name
                 assert list(examples_of(media)), f"{name}: {media}"
 
 

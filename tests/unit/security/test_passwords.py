@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from api.domain.errors import ChatError, ErrorCode
-from api.security.passwords import PasswordPolicy, Passwords, Verdict
+from api.security.passwords import HashLoad, PasswordPolicy, Passwords, Verdict
 from tests.support.hashes import CountedHashes
 
 PASSWORD = "correct horse battery"
@@ -77,6 +77,7 @@ async def test_past_the_queue_the_answer_is_unavailable_and_places_come_back() -
             assert error.code is ErrorCode.UNAVAILABLE
             assert error.retry_after_ms is not None
         assert [result for result in results if not isinstance(result, ChatError)] == [Verdict(is_right=True)] * 3
+        assert passwords.load == HashLoad(running=0, waiting=0, refused=7)
         assert (await passwords.verify(PASSWORD, made)).is_right
     finally:
         passwords.close()

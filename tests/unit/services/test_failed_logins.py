@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.rate_limiter import Rule, WindowRateLimiter
 from api.services.failed_logins import FailedLogins
@@ -25,7 +26,7 @@ async def attempt(failed: FailedLogins, outcome: ErrorCode | None, *, gate: asyn
 
 
 def failed_logins() -> FailedLogins:
-    return FailedLogins(WindowRateLimiter(), Rule(5, 900))
+    return FailedLogins(WindowRateLimiter(), Rule(5, 900), stats=NodeStats())
 
 
 async def test_of_many_guesses_at_once_no_more_than_allowed_are_tried() -> None:
@@ -61,8 +62,9 @@ async def test_who_goes_away_in_the_middle_is_not_counted_for_ever() -> None:
     assert await attempt(failed, None)
 
 
-async def test_a_refusal_tells_the_limit_that_refused() -> None:
-    failed = failed_logins()
+async def test_a_refusal_tells_the_limit_that_refused_and_is_counted() -> None:
+    stats = NodeStats()
+    failed = FailedLogins(WindowRateLimiter(), Rule(5, 900), stats=stats)
     for number in range(50):
         with pytest.raises(ChatError):
             async with failed.attempt(f"user{number}", "192.0.2.1"):
@@ -72,3 +74,4 @@ async def test_a_refusal_tells_the_limit_that_refused() -> None:
             pass
     assert caught.value.headers is not None
     assert caught.value.headers["X-RateLimit-Limit"] == "50"
+    assert {name: count for name, count in stats.limits_exceeded.items() if count} == {"login": 1}

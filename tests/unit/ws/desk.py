@@ -123,7 +123,7 @@ class Desk:
     ada: User
     bob: User
     room: str
-    slow: list[str] = field(default_factory=list)
+    stats: NodeStats
     lost: list[SocketConnection] = field(default_factory=list)
 
     def connection(
@@ -140,13 +140,13 @@ class Desk:
         owner = user or self.ada
         parts = ConnectionParts(
             parse=partial(parse_command, command_adapter(), KNOWN_TYPES),
-            limits=limits or MessageLimits(messages=None, history=None, commands=None),
+            limits=limits or MessageLimits(messages=None, history=None, commands=None, stats=self.stats),
             context=CommandContext(self.messages, self.authenticator, self.scene.clock),
             pace=PACE,
             outbox_frames=frames_max,
             outbox_bytes=bytes_max,
             stall_s=PACE.stall_s,
-            on_slow_consumer=lambda: self.slow.append("cut"),
+            stats=self.stats,
         )
         made = SocketConnection(
             new_id(),
@@ -201,12 +201,12 @@ def receive(connection: SocketConnection, command_type: str, command_id: str = "
 async def open_desk(folder: Path) -> AsyncIterator[Desk]:
     """Open it on a database in this folder."""
     async with open_scene(folder) as scene:
-        hub = Hub()
-        manager = BroadcastManager(store=scene.store, broker=MemoryBroker(), hub=hub, stats=NodeStats())
+        hub, stats = Hub(), NodeStats()
+        manager = BroadcastManager(store=scene.store, broker=MemoryBroker(), hub=hub, stats=stats)
         scene.store.on_committed = manager.committed
         ada, bob = await scene.user("ada"), await scene.user("bob")
         room = await scene.room(ada, bob)
         tokens = AccessTokens(["a secret of this test, which guards nothing"], life_seconds=900, clock_ms=scene.clock)
         authenticator = Authenticator(scene.store, tokens, clock_ms=scene.clock)
         messages = Messages(scene.store, manager, new_id=new_id)
-        yield Desk(scene, hub, manager, messages, tokens, authenticator, ada, bob, room)
+        yield Desk(scene, hub, manager, messages, tokens, authenticator, ada, bob, room, stats)

@@ -105,7 +105,7 @@ class TestFaults:
         assert wire.end() is None
 
     async def test_a_hundred_refusals_by_a_limit_end_it(self, desk: Desk) -> None:
-        limits = MessageLimits(messages="1/minute", history=None, commands=None)
+        limits = MessageLimits(messages="1/minute", history=None, commands=None, stats=desk.stats)
         connection, wire = await desk.live(limits=limits)
         with capture_logs():
             for number in range(RATE_LIMITED_MAX):
@@ -119,7 +119,7 @@ class TestFaults:
         assert all(0 < frame["retry_after_ms"] <= 60_000 for frame in refusals)
 
     async def test_a_limit_is_looked_at_before_any_effect(self, desk: Desk) -> None:
-        limits = MessageLimits(messages="1/minute", history=None, commands=None)
+        limits = MessageLimits(messages="1/minute", history=None, commands=None, stats=desk.stats)
         connection, wire = await desk.live(limits=limits)
         with capture_logs() as lines:
             for number in range(3):
@@ -134,7 +134,7 @@ class TestFaults:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Frames come in from the transport, which knows nothing of who is at its other end."""
-        limits = MessageLimits(messages=None, history=None, commands="1/minute")
+        limits = MessageLimits(messages=None, history=None, commands="1/minute", stats=desk.stats)
         with structlog.contextvars.bound_contextvars(connection_id="c1"):
             connection, wire = await desk.live(limits=limits)
         named: list[object] = []

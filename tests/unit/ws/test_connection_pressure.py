@@ -84,7 +84,7 @@ class TestEnd:
             for _ in range(10):
                 connection.outbox.push(b'{"type":"x"}')
         assert wire.end() == (CloseCode.SLOW_CONSUMER, "slow_consumer", PACE.stall_s)
-        assert (wire.closes, desk.slow) == (1, ["cut"])
+        assert (wire.closes, desk.stats.slow_consumers) == (1, 1)
         (line,) = logs
         assert (line["event"], line["outbox_frames"], line["outbox_bytes"]) == ("ws.slow_consumer", 5, 60)
 

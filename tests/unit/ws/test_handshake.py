@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.rate_limit import HandshakeLimits
 from api.services.authentication import Principal
@@ -117,7 +118,7 @@ class Door:
             authenticator=desk.authenticator,
             tickets=self.tickets,
             slots=self.slots,
-            limits=HandshakeLimits(limit),
+            limits=HandshakeLimits(limit, stats=NodeStats()),
             allowed_origins=(),
             is_draining=lambda: False,
         )
