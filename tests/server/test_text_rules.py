@@ -140,8 +140,8 @@ async def test_text_that_shows_nothing_is_text_and_marks_pile_up_as_high_as_the_
 
 async def test_what_is_refused_is_in_no_field_afterwards(writer: Writer) -> None:
     for where, _, put in DOORS:
-        assert await put(writer, "bad\x00text") is None, where
+        assert await put(writer, "wrong\x00text") is None, where
     user = done(await writer.person.http.get("/v1/users/me"))
     room = done(await writer.person.http.get(f"/v1/rooms/{writer.room['id']}"))
     rooms = done(await writer.person.http.get("/v1/rooms"))["items"]
-    assert "bad" not in str([user, room, rooms])
+    assert "wrong" not in str([user, room, rooms])

@@ -113,8 +113,8 @@ def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked:
 class RawSocket:
     """An open WebSocket that answers nothing by itself: no pong, no close.
 
-    The frames that it reads are held against /asyncapi.json, as with `Socket`. The fixture `raw_sockets_are_closed` closes those
-    that a test leaves open.
+    The frames that it reads are held against /asyncapi.json, as with `Socket`. The fixture `raw_sockets_are_closed`
+    closes those that a test leaves open.
     """
 
     opened: ClassVar[weakref.WeakSet[RawSocket]] = weakref.WeakSet()
