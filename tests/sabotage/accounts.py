@@ -101,8 +101,9 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     _ACCOUNTS,
-                    "reason=reason)\n                raise _wrong_credentials()\n",
-                    "reason=reason)\n                raise _wrong_credentials(404 if account is None else None)\n",
+                    '"wrong_password", name, address)\n                raise _wrong_credentials()\n',
+                    '"wrong_password", name, address)\n'
+                    "                raise _wrong_credentials(404 if account is None else None)\n",
                 )
             ],
             [f"{_ON_ACCOUNTS}::TestLogIn::test_an_unknown_user_and_a_wrong_password_get_one_answer"],
@@ -127,8 +128,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     _ACCOUNTS,
-                    '        if wait_ms:\n            log_events.RATE_LIMIT_EXCEEDED.emit(limit="signup"',
-                    '        if wait_ms < 0:\n            log_events.RATE_LIMIT_EXCEEDED.emit(limit="signup"',
+                    '        if wait_ms:\n            self._stats.limits_exceeded["signup"]',
+                    '        if wait_ms < 0:\n            self._stats.limits_exceeded["signup"]',
                 )
             ],
             [f"{_ON_ACCOUNTS}::TestSignUp::test_one_address_makes_so_many_accounts_and_no_more"],

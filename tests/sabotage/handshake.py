@@ -27,8 +27,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     _ENDPOINT,
-                    "            admission = await handshake.admit(websocket)\n",
-                    "            await websocket.accept()\n            admission = await handshake.admit(websocket)\n",
+                    "        admission = await handshake.admit(websocket)\n",
+                    "        await websocket.accept()\n        admission = await handshake.admit(websocket)\n",
                 )
             ],
             [_NEVER_NEAR],
@@ -39,8 +39,9 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     _ENDPOINT,
-                    "            _log_refusal(websocket, error)\n            raise\n",
-                    "            await websocket.close(4401)\n            return\n",
+                    "        admission = await handshake.admit(websocket)\n",
+                    "        try:\n            admission = await handshake.admit(websocket)\n"
+                    "        except ChatError:\n            await websocket.close(4401)\n            return\n",
                 )
             ],
             [_NEVER_NEAR],
@@ -131,8 +132,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/middleware/context.py",
-                    "            path=shown_path(scope),\n",
-                    '            path=scope["path"] + "?" + scope["query_string"].decode(),\n',
+                    "        path=shown_path(scope),\n",
+                    '        path=scope["path"] + "?" + scope["query_string"].decode(),\n',
                 )
             ],
             [f"{_ON_LOGS}::test_a_request_leaves_exactly_one_line"],

@@ -110,8 +110,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/security/passwords.py",
-                    "threading.BoundedSemaphore(threads + queue_max)",
-                    "threading.BoundedSemaphore(threads + queue_max + 1_000_000)",
+                    "self._places = threads + queue_max",
+                    "self._places = threads + queue_max + 1_000_000",
                 )
             ],
             [f"{_ON_PASSWORDS}::test_past_the_queue_the_answer_is_unavailable_and_places_come_back"],
