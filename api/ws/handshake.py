@@ -1,6 +1,6 @@
 """The handshake: everything that can be wrong is found before the upgrade, and answered over HTTP."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,25 +21,32 @@ _BEARER_PREFIX = "bearer."
 DRAINING_RETRY_AFTER_MS = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
-REFUSALS: Mapping[ErrorCode, int] = {
-    code: SPECS[code].status
-    for code in (
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.MISSING_TOKEN,
-        ErrorCode.INVALID_TOKEN,
-        ErrorCode.TOKEN_EXPIRED,
-        ErrorCode.SESSION_REVOKED,
-        ErrorCode.INVALID_TICKET,
-        ErrorCode.ORIGIN_NOT_ALLOWED,
-        ErrorCode.ACCOUNT_SUSPENDED,
-        ErrorCode.RATE_LIMITED,
-        ErrorCode.CONNECTION_LIMIT,
-        ErrorCode.INTERNAL_ERROR,
-        ErrorCode.UNAVAILABLE,
-        ErrorCode.DRAINING,
-    )
-} | {ErrorCode.TOO_LARGE: 431}
-"""What a handshake may be answered with, and the status of it."""
+REFUSALS: Sequence[tuple[int, ErrorCode]] = sorted(
+    [
+        (426, ErrorCode.BAD_REQUEST),
+        (431, ErrorCode.TOO_LARGE),
+        *(
+            (SPECS[code].status, code)
+            for code in (
+                ErrorCode.BAD_REQUEST,
+                ErrorCode.MISSING_TOKEN,
+                ErrorCode.INVALID_TOKEN,
+                ErrorCode.TOKEN_EXPIRED,
+                ErrorCode.SESSION_REVOKED,
+                ErrorCode.INVALID_TICKET,
+                ErrorCode.ORIGIN_NOT_ALLOWED,
+                ErrorCode.ACCOUNT_SUSPENDED,
+                ErrorCode.RATE_LIMITED,
+                ErrorCode.CONNECTION_LIMIT,
+                ErrorCode.INTERNAL_ERROR,
+                ErrorCode.UNAVAILABLE,
+                ErrorCode.DRAINING,
+            )
+        ),
+    ],
+    key=lambda refusal: refusal[0],
+)
+"""What a handshake may be answered with; 426 tells of the version or protocol that is asked for."""
 
 Way = Literal["header", "subprotocol", "ticket"]
 

@@ -75,9 +75,11 @@ async def exchange(server: ServerProcess, request: bytes) -> httpx2.Response:
         try:
             writer.write(request)
             await writer.drain()
-            return await read_response(reader)
+            response = await read_response(reader)
         finally:
             writer.close()
+    _check_if_refused(request, response)
+    return response
 
 
 async def handshake(
@@ -88,10 +90,15 @@ async def handshake(
 ) -> httpx2.Response:
     """Ask for an upgrade, `token` in the Authorization header, and give the answer: 101 or a refusal."""
     sent = [("Authorization", f"Bearer {token}")] if token is not None else []
-    response = await exchange(server, upgrade_request(server, target, [*sent, *headers]))
-    if response.status_code != httpx2.codes.SWITCHING_PROTOCOLS and target.partition("?")[0] == "/v1/ws":
+    return await exchange(server, upgrade_request(server, target, [*sent, *headers]))
+
+
+def _check_if_refused(request: bytes, response: httpx2.Response) -> None:
+    """Hold the refusal of a handshake against /asyncapi.json."""
+    method, target, *_ = [*request.partition(b"\r\n")[0].split(b" "), b""]
+    is_handshake = (method, target.partition(b"?")[0]) == (b"GET", b"/v1/ws")
+    if is_handshake and response.status_code != httpx2.codes.SWITCHING_PROTOCOLS:
         check_refusal(response.status_code, response.json()["code"])
-    return response
 
 
 def encode_frame(opcode: int, payload: bytes, *, first_bits: int = 0x80, masked: bool = True) -> bytes:

@@ -147,7 +147,7 @@ def _channel(messages: Iterable[str], limits: SocketLimits) -> Json:
             }
         },
         "x-subprotocol": SUBPROTOCOL,
-        "x-handshake-refusals": [_code(code, status) for code, status in REFUSALS.items()],
+        "x-handshake-refusals": [_code(code, status) for status, code in REFUSALS],
         "x-close-rule": prose.CLOSE_RULE,
         "x-close-codes": _close_codes(),
         "x-limits": _limits(limits),
