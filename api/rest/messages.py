@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, Field, Strict
-from pydantic.json_schema import SkipJsonSchema
 
 from api.dependencies import AppResources, CurrentPrincipal, client_address
 from api.domain.errors import ChatError, ErrorCode, FieldError, invalid
@@ -17,11 +16,14 @@ from api.protocol.frames import event_object, message_object
 from api.protocol.objects import Message
 from api.rest.json_route import JsonRoute
 from api.rest.problems import problems
-from api.rest.schemas import MessageId, RequestBody, RoomId
+from api.rest.schemas import MessageId, RequestBody, RoomId, may_be_absent
 
 _IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
 _KEY_HEADER = Header(
-    alias="Idempotency-Key", description="Unique per user for ever; one for each message.", examples=[examples.KEY]
+    alias="Idempotency-Key",
+    description="Unique per user for ever; one for each message.",
+    examples=[examples.KEY],
+    json_schema_extra=may_be_absent,
 )
 _EVENT_PAGE = {
     "items": [
@@ -59,8 +61,12 @@ class ReadMark(RequestBody):
 class MessageQuery(RequestBody):
     """Which messages: without a bound the newest."""
 
-    before_seq: Seq | SkipJsonSchema[None] = Field(default=None, description="The nearest below; not with `after_seq`.")
-    after_seq: Seq | SkipJsonSchema[None] = Field(default=None, description="The nearest above; not with `before_seq`.")
+    before_seq: Seq | None = Field(
+        default=None, description="The nearest below; not with `after_seq`.", json_schema_extra=may_be_absent
+    )
+    after_seq: Seq | None = Field(
+        default=None, description="The nearest above; not with `before_seq`.", json_schema_extra=may_be_absent
+    )
     limit: PageLimit = Field(default=PAGE_LIMIT_DEFAULT, description="How many messages at most.")
 
 
@@ -77,8 +83,11 @@ class EventQuery(RequestBody):
     """From where on."""
 
     after_seq: Seq = Field(default=0, description="The `seq` of the last event one has.")
-    epoch: Epoch | SkipJsonSchema[None] = Field(
-        default=None, description="The epoch that one's copy of the room is of.", examples=[examples.EPOCH]
+    epoch: Epoch | None = Field(
+        default=None,
+        description="The epoch that one's copy of the room is of.",
+        examples=[examples.EPOCH],
+        json_schema_extra=may_be_absent,
     )
     limit: PageLimit = Field(default=PAGE_LIMIT_DEFAULT, description="How many events at most.")
 
@@ -94,7 +103,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         body: NewMessage,
         resources: AppResources,
         principal: CurrentPrincipal,
-        idempotency_key: Annotated[IdempotencyKey | SkipJsonSchema[None], _KEY_HEADER] = None,
+        idempotency_key: Annotated[IdempotencyKey | None, _KEY_HEADER] = None,
     ) -> dict[str, Any]:
         """Send a message to a room one is a member of.
 

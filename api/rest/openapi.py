@@ -40,12 +40,12 @@ INFO: Final[dict[str, Any]] = {
     "license_info": {"name": "MIT", "identifier": "MIT"},
     "servers": [{"url": "/", "description": "This server"}],
     "openapi_tags": [
-        {"name": "auth", "description": "Signing up, logging in and out, tokens, sessions, tickets."},
+        {"name": "auth", "description": "Signing up, logging in and out, tokens, sessions."},
         {"name": "users", "description": "The own account, and finding others."},
         {"name": "rooms", "description": "Public rooms anyone may join; private ones only their members know of."},
         {"name": "members", "description": "Who is in a room, with which role, and who may not be."},
         {"name": "messages", "description": "What is in a room's log, and how far one has read."},
-        {"name": "socket", "description": "The handshake of the WebSocket."},
+        {"name": "socket", "description": "Tickets for the WebSocket, and its handshake."},
         {"name": "operations", "description": "For load balancers and monitoring; not limited."},
     ],
 }
@@ -88,28 +88,29 @@ def _complete(document: dict[str, Any]) -> None:
     components["examples"] = problem_examples()
     for schema in components["schemas"].values():
         for example in schema.get("examples", ()):
-            _put_nulls_back(example, schema, components["schemas"])
+            _restore(example, schema, components["schemas"])
     for item in document["paths"].values():
         for operation in item.values():
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = {"$ref": "#/components/headers/X-Request-ID"}
                 for media in response.get("content", {}).values():
-                    _put_nulls_back(media.get("example"), media["schema"], components["schemas"])
+                    _restore(media.get("example"), media["schema"], components["schemas"])
 
 
-def _put_nulls_back(example: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:  # noqa: ANN401 - JSON
-    """Complete an example: FastAPI leaves out of its document whatever is null, also where a field has to be there."""
+def _restore(example: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:  # noqa: ANN401 - JSON
+    """Give an example what it has lost: Pydantic sorts its fields, FastAPI leaves out what is null."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     if "discriminator" in schema and isinstance(example, dict):
         schema = {"$ref": schema["discriminator"]["mapping"][example[schema["discriminator"]["propertyName"]]]}
-        _put_nulls_back(example, schema, schemas)
+        _restore(example, schema, schemas)
     elif isinstance(example, list):
         for item in example:
-            _put_nulls_back(item, schema.get("items", {}), schemas)
+            _restore(item, schema.get("items", {}), schemas)
     elif isinstance(example, dict):
-        for name in schema.get("required", ()):
-            example.setdefault(name, None)
+        required = schema.get("required", ())
         for name, described in schema.get("properties", {}).items():
-            for way in described.get("anyOf", (described,)):
-                _put_nulls_back(example.get(name), way, schemas)
+            if name in example or name in required:
+                example[name] = example.pop(name, None)
+                for way in described.get("anyOf", (described,)):
+                    _restore(example[name], way, schemas)

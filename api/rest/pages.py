@@ -7,11 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from api.protocol.examples import CURSOR
 from api.protocol.fields import PAGE_LIMIT_DEFAULT, PageLimit, canonical_id
-from api.rest.schemas import RequestBody
+from api.rest.schemas import RequestBody, may_be_absent
 
 Item = TypeVar("Item")
 
@@ -39,7 +38,9 @@ NextCursor = Annotated[str | None, Field(description="Ask for the next page with
 class PageQuery(RequestBody):
     """Which page: `next_cursor` of the one before, and how many items."""
 
-    cursor: Cursor | SkipJsonSchema[None] = Field(default=None, description="The `next_cursor` of the page before.")
+    cursor: Cursor | None = Field(
+        default=None, description="The `next_cursor` of the page before.", json_schema_extra=may_be_absent
+    )
     limit: PageLimit = Field(default=PAGE_LIMIT_DEFAULT, description="How many items at most.")
 
 

@@ -1,6 +1,6 @@
 """What a route may refuse, as OpenAPI has it: a few lines where the route stands say it all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ def problems(*own: ErrorCode | Refusal, general: Sequence[Refusal] = FOR_USERS) 
 
 def _response(status: int, codes: Sequence[ErrorCode]) -> dict[str, Any]:
     response: dict[str, Any] = {
-        "description": "\n".join(f"- `{code}`: {SPECS[code].meaning}" for code in codes),
+        "description": "\n".join(f"- `{code}`: {_meaning(status, code)}" for code in codes),
         "content": {
             PROBLEM_MEDIA_TYPE: {
                 # Beside the reference: who knows only that reads any problem, who knows more reads these codes.
@@ -127,12 +127,17 @@ HEADERS: Final = {
     "Sec-WebSocket-Version": _header("The version to ask for.", {"type": "string", "const": "13"}),
 }
 
-_OTHER_STATUSES: Final[Iterable[Refusal]] = (
-    WRONG_PASSWORD,
-    (HTTPStatus.REQUEST_TIMEOUT.value, ErrorCode.BAD_REQUEST),
-    (HTTPStatus.UPGRADE_REQUIRED.value, ErrorCode.BAD_REQUEST),
-    (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value, ErrorCode.TOO_LARGE),
-)
+_OTHER_MEANINGS: Final[Mapping[Refusal, str]] = {
+    WRONG_PASSWORD: "The password is wrong.",
+    (HTTPStatus.REQUEST_TIMEOUT.value, ErrorCode.BAD_REQUEST): "The body was not here whole within 30 seconds.",
+    (HTTPStatus.UPGRADE_REQUIRED.value, ErrorCode.BAD_REQUEST): "Ask for the upgrade to a WebSocket of version 13.",
+    (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value, ErrorCode.TOO_LARGE): "The headers are too large.",
+}
+"""What a code says with a status that is not its own."""
+
+
+def _meaning(status: int, code: ErrorCode) -> str:
+    return _OTHER_MEANINGS.get((status, code), SPECS[code].meaning)
 
 
 def _example_name(status: int, code: ErrorCode) -> str:
@@ -141,7 +146,7 @@ def _example_name(status: int, code: ErrorCode) -> str:
 
 def problem_examples() -> dict[str, dict[str, Any]]:
     """Give one example for each code, and for each other status that it may have."""
-    refusals = [*_own(*SPECS), *_OTHER_STATUSES]
+    refusals = [*_own(*SPECS), *_OTHER_MEANINGS]
     return {_example_name(status, code): _example(status, code) for status, code in refusals}
 
 
@@ -150,9 +155,9 @@ def _example(status: int, code: ErrorCode) -> dict[str, Any]:
     errors = [FieldError(loc=["body", "username"], msg="Field required", type="missing")]
     error = ChatError(
         code,
-        spec.meaning.replace("`", ""),
+        _meaning(status, code).replace("`", ""),
         status=status,
         retry_after_ms=1200 if spec.retryable and code is not ErrorCode.INTERNAL_ERROR else None,
         errors=errors if code is ErrorCode.VALIDATION_ERROR else (),
     )
-    return {"summary": spec.meaning, "value": problem(error, REQUEST_ID)}
+    return {"summary": code.value, "description": _meaning(status, code), "value": problem(error, REQUEST_ID)}

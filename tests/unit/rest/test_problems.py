@@ -175,3 +175,32 @@ def test_what_a_route_may_refuse_is_ordered_by_status_with_what_all_of_its_kind_
 def test_a_code_with_a_status_of_another_has_an_example_of_its_own() -> None:
     (example,) = problems(WRONG_PASSWORD, general=())[403]["content"]["application/problem+json"]["examples"].values()
     assert example["$ref"].endswith("/invalid_credentials_403")
+
+
+@pytest.mark.parametrize(
+    ("path", "loc"),
+    [
+        ("/v1/rooms?cursor=x", ["query", "cursor"]),
+        (f"/v1/rooms/{NOBODY}/messages?before_seq=x", ["query", "before_seq"]),
+        (f"/v1/rooms/{NOBODY}/messages?after_seq=-1", ["query", "after_seq"]),
+        (f"/v1/rooms/{NOBODY}/events?epoch=", ["query", "epoch"]),
+        (f"/v1/rooms/{NOBODY}/members?limit=0", ["query", "limit"]),
+        ("/v1/users/x", ["path", "user_id"]),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_refused_parameter_is_named_as_the_document_names_it(inside: Inside, path: str, loc: list[str]) -> None:
+    """Nothing of how the server reads it stands in the answer."""
+    ada = await inside.person()
+    answer = await ada.http.get(path)
+    assert [error["loc"] for error in answer.json()["errors"]] == [loc]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_refused_header_is_named_as_the_document_names_it(inside: Inside) -> None:
+    ada = await inside.person()
+    room_id = await ada.make_room()
+    answer = await ada.http.post(
+        f"/v1/rooms/{room_id}/messages", json={"body": "hello"}, headers={"Idempotency-Key": "a b"}
+    )
+    assert [error["loc"] for error in answer.json()["errors"]] == [["header", "Idempotency-Key"]]
