@@ -268,7 +268,7 @@ def test_a_refused_handshake_is_an_http_answer_and_no_line_in_the_log(
 def test_what_is_no_handshake_gets_a_problem_document(echo: EchoServer) -> None:
     with Client(echo) as client:
         client.socket.sendall(client.request("/echo").replace(b"Version: 13", b"Version: 7"))
-        assert client.head()[0] == "HTTP/1.1 400 Bad Request"
+        assert client.head()[0] == "HTTP/1.1 426 Upgrade Required"
         assert json.loads(client.reader.read())["code"] == "bad_request"
 
 
