@@ -65,6 +65,7 @@ async def test_these_are_the_routes(inside: Inside) -> None:
         "GET /v1/rooms/{room_id}/messages",
         "GET /v1/rooms/{room_id}/events",
         "PUT /v1/rooms/{room_id}/read",
+        "GET /v1/ws",
         "PATCH /v1/messages/{message_id}",
         "DELETE /v1/messages/{message_id}",
     }

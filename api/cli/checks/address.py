@@ -116,7 +116,7 @@ def _upgrade(answer: _Answer) -> Finding:
     match answer.status, answer.code:
         case 401, "missing_token":
             return ok(check, "a handshake arrives, from this address's own pages too; without a token it gets 401")
-        case 404, _:
+        case 404 | 426, _:
             return fault(
                 check,
                 "a handshake arrives as an ordinary request",
