@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -26,6 +27,7 @@ class ReverseProxy:
         drops: names of headers, in lower case, that it does not pass on.
         loses: names of headers of the answer, in lower case, that do not come back.
         answers: what to answer a path with instead of asking the server.
+        tls: the context to speak TLS with; its certificate has to be one of `localhost`.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class ReverseProxy:
         drops: tuple[str, ...] = (),
         loses: tuple[str, ...] = (),
         answers: Mapping[str, bytes] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._port = port
         self._sets = sets
@@ -43,8 +46,10 @@ class ReverseProxy:
         self._loses = loses
         self._answers = dict(answers or {})
         self.asked: list[str] = []  # the heads of the requests as they came
+        self._tls = tls
         self._server = _Server(self._serve)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
@@ -53,6 +58,16 @@ class ReverseProxy:
         self._server.server_close()
 
     def _serve(self, client: socket.socket) -> None:
+        if self._tls is None:
+            self._pass_on(client)
+            return
+        try:
+            with self._tls.wrap_socket(client, server_side=True) as secured:
+                self._pass_on(secured)
+        except ssl.SSLError:  # the client does not trust the certificate
+            pass
+
+    def _pass_on(self, client: socket.socket) -> None:
         self.asked.append(_head(client))
         line, *headers = self.asked[-1].split("\r\n")
         path = line.split(" ")[1]

@@ -14,6 +14,7 @@ from api import __version__
 from api.cli.checks.finding import Finding, Findings, fault, ok, skipped, warning
 from api.cli.data_folder import locking_process
 from api.cli.serve import OTHER_FILES
+from api.security.passwords import MEMORY_KIB
 from config.settings import Settings
 
 _EARLIEST: Final = 1_795_000_000  # November 2026, when this was written
@@ -24,7 +25,7 @@ _LIBRARIES: Final = (
     "python-jose", "cryptography", "passlib", "argon2-cffi", "limits", "slowapi", "structlog", "orjson",
 )  # fmt: skip
 _MIB: Final = 1024 * 1024
-_SERVER_BYTES: Final = 160 * _MIB  # at rest, and one password hash in each of two threads
+_SERVER_BYTES: Final = 120 * _MIB  # at rest, measured
 _SOCKET_BYTES: Final = 40 * 1024  # an idle one (docs/adr/0005-limits.md)
 _NO_LIMIT: Final = 1 << 60  # how cgroup 1 says that there is none
 _PROC: Final = Path("/proc")
@@ -36,7 +37,7 @@ def check_machine(settings: Settings) -> Findings:
     process = locking_process(settings.data_dir)
     yield clock(time.time())
     yield open_files(settings.max_connections, process)
-    yield memory(settings.max_connections, memory_limit(process))
+    yield memory(settings.max_connections, memory_limit(process), hashes=os.cpu_count() or 1)
     yield from _versions()
 
 
@@ -65,9 +66,9 @@ def open_files(connections: int, process: int | None) -> Finding:
     return ok("machine.open_files", f"{found}, {needed:,} are needed")
 
 
-def memory(connections: int, limit: int | None) -> Finding:
-    """Compare the memory that there is with that of a full server at rest."""
-    needed = _SERVER_BYTES + connections * _SOCKET_BYTES
+def memory(connections: int, limit: int | None, *, hashes: int) -> Finding:
+    """Compare the memory that there is with that of a server with idle sockets, and as many log-ins as go at once."""
+    needed = _SERVER_BYTES + connections * _SOCKET_BYTES + hashes * MEMORY_KIB * 1024
     if limit is None:
         return skipped("machine.memory", "this system does not tell")
     found = f"{limit // _MIB:,} MiB"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.cli.checks.address import check_address
 from api.cli.checks.finding import Finding, Level
+from tests.support.certificates import make_certificate
 from tests.support.fixtures import MakeServer
 from tests.support.reverse_proxy import CLIENT, GOOD, UPGRADE, ReverseProxy
 from tests.support.server import ServerProcess
@@ -23,7 +26,7 @@ TEAPOT = b"HTTP/1.1 418 Teapot\r\nContent-Length: 5\r\nContent-Type: application
 @pytest.fixture
 def behind(server_with: MakeServer) -> ServerProcess:
     """Give a server that knows its proxy and its name."""
-    return server_with(TRUSTED_PROXIES="127.0.0.1", ALLOWED_HOSTS="127.0.0.1", METRICS_ENABLED="false")
+    return server_with(TRUSTED_PROXIES="127.0.0.1", ALLOWED_HOSTS="127.0.0.1,localhost", METRICS_ENABLED="false")
 
 
 @pytest.fixture
@@ -156,3 +159,38 @@ def test_what_is_no_address(url: str) -> None:
 def test_an_address_over_plain_http_is_told(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
     monkeypatch.setattr("api.cli.checks.address.is_loopback", lambda _host: False)
     assert worst(check()) == {"address.tls": Level.WARNING}
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Give the context of a server whose certificate is trusted here."""
+    certificate, context = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    return context
+
+
+HTTPS = {**GOOD, "X-Forwarded-Proto": "https"}
+
+
+def test_over_https_a_good_proxy_has_nothing_to_be_told(tls: ssl.SSLContext, check: Check) -> None:
+    assert worst(check(tls=tls, sets=HTTPS)) == {}
+
+
+def test_over_https_a_proxy_that_the_server_does_not_trust_is_a_fault(
+    tls: ssl.SSLContext, check: Check, server: ServerProcess
+) -> None:
+    """The server believes that it speaks plain HTTP, and refuses its own pages."""
+    findings = check(server, tls=tls, sets=HTTPS)
+    assert worst(findings) == {"address.websocket": Level.FAULT}
+    assert "CHAT_TRUSTED_PROXIES" in by_check(findings)["address.websocket"].action
+
+
+def test_over_https_a_proxy_that_tells_no_scheme_is_a_fault(tls: ssl.SSLContext, check: Check) -> None:
+    assert worst(check(tls=tls, sets={})) == {"address.websocket": Level.FAULT}
+
+
+def test_a_certificate_that_is_not_trusted_is_a_fault(tmp_path: Path, check: Check) -> None:
+    _, context = make_certificate(tmp_path)
+    findings = check(tls=context)
+    assert worst(findings) == {"address.answer": Level.FAULT}
+    assert "certificate" in by_check(findings)["address.answer"].found
