@@ -6,8 +6,8 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -23,9 +23,10 @@ from api.rest.metric_families import METRICS
 from config.settings import Settings
 from tests.docs.pages import REPOSITORY, blocks, page, sections
 from tests.docs.terminals import Shell
+from tests.support.commands import Chat
 from tests.support.fixtures import MakePerson, MakeServer
 from tests.support.people import fresh_password, http_client, login
-from tests.support.server import ServerProcess, chat_environment
+from tests.support.server import ServerProcess
 
 OPERATIONS = page("docs/operations.md")
 
@@ -104,26 +105,24 @@ async def test_the_questions_to_the_log_have_answers(
     assert "http.request" in requested
 
 
-def test_the_doctor_is_called_and_answers_as_shown(server: ServerProcess, tmp_path: Path) -> None:
+def test_the_doctor_is_called_and_answers_as_shown(
+    server: ServerProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (commands,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("chat doctor")]
     (shown,) = [block.text for block in blocks(OPERATIONS) if block.text.startswith("data_folder")]
-    folder = tmp_path / "chat"
-    folder.mkdir()
-    folder.chmod(0o755)
-    shell = Shell(tmp_path, chat_environment(folder))
-    try:
-        shell.run(f'chat() {{ {sys.executable} -m api "$@"; }}')
-        # The server is asked past any proxy, so that it believes what the doctor forges: a fault, and exit code 1.
-        table, from_outside, report, config = [
-            shell.run(line.replace("https://chat.example.com", f"{server.url} || [ $? = 1 ]"))
-            for line in re.sub(" +#.*", "", commands).splitlines()
-        ]
-    finally:
-        shell.close()
-    assert shown.replace("/var/lib/chat", str(folder)) in table + "\n"
-    assert "address" in from_outside.splitlines()
-    assert {finding["level"] for finding in json.loads(report)["findings"]} <= {"ok", "warning", "skipped"}
-    assert str(folder / "chat.db") in config
+    chat = Chat(tmp_path, capsys)
+    chat.data_dir.mkdir()
+    chat.data_dir.chmod(0o755)
+    lines = [shlex.split(line, comments=True) for line in commands.splitlines()]
+    assert {line[0] for line in lines} == {"chat"}
+    table, from_outside, report, config = [
+        chat(*(word.replace("https://chat.example.com", server.url) for word in line[1:]), PORT="0") for line in lines
+    ]
+    assert shown.replace("/var/lib/chat", str(chat.data_dir)) in table.out
+    assert "address" in from_outside.out.splitlines()
+    assert {finding["level"] for finding in json.loads(report.out)["findings"]} == {"ok", "warning", "skipped"}
+    assert str(chat.data_dir / "chat.db") in config.out
+    assert [done.code for done in (table, from_outside, report, config)] == [0, 0, 0, 0]
 
 
 def test_every_area_of_the_doctor_is_told_of() -> None:
