@@ -1,5 +1,6 @@
 """`chat serve`: check everything that can be wrong, then hand over to the server."""
 
+import gc
 import resource
 import secrets
 import socket
@@ -76,9 +77,13 @@ def _run(settings: Settings, listener: socket.socket, lines_dropped: Callable[[]
             database=str(settings.sqlite_path),
         )
 
+    app = create_app(settings, lines_dropped=lines_dropped)
+    # From here on garbage is collected, but not looked for in what has been made so far: that holds the loop for 0.1 s.
+    gc.freeze()
+    gc.enable()
     try:
         run_server(
-            create_app(settings, lines_dropped=lines_dropped),
+            app,
             sock=listener,
             drain_s=settings.drain_seconds,
             heartbeat_s=settings.heartbeat_seconds,

@@ -1,5 +1,7 @@
 """What holds for every test inside the process, and the command `chat` in it."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,11 @@ def plain_log_lines() -> None:
 def chat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Chat:
     """Give the command, with a folder of its own that has no data folder yet."""
     return Chat(tmp_path, capsys)
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected() -> Iterator[None]:
+    """Undo what a command in this process does to the garbage collector for the rest of its short life."""
+    yield
+    gc.unfreeze()
+    gc.enable()

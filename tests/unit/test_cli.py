@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import __version__, cli
 from tests.support.commands import Chat
+from tests.support.server import chat_environment
 
 
 def test_help_and_version_need_no_settings(chat: Chat) -> None:
@@ -60,3 +64,31 @@ def test_what_is_written_is_for_this_user_only(chat: Chat) -> None:
         os.umask(umask)
     assert chat.data_dir.stat().st_mode & 0o777 == 0o700
     assert (chat.data_dir / "chat.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_command_looks_for_no_garbage_in_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a third of the time of a short one."""
+    seen: list[bool] = []
+    monkeypatch.setattr(cli, "build_cli", lambda: lambda: seen.append(gc.isenabled()))
+    umask = os.umask(0o077)
+    try:
+        cli.main()
+    finally:
+        os.umask(umask)
+    assert seen == [False]
+    assert gc.get_freeze_count() > 0, "nor does the exit"
+
+
+def test_what_talks_is_imported_by_those_alone_who_talk(tmp_path: Path) -> None:
+    script = (
+        "import sys, api.cli; print([name for name in sys.modules if name in {'chat_client', 'sqlalchemy', 'fastapi'}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=chat_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
