@@ -16,7 +16,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 ASYNCAPI := $(VENV)/asyncapi
 
-.PHONY: help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
+.PHONY: sabotage help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ install: $(RUNTIME) ## Make .venv with the `chat` command
 	@echo "Ready: $(BIN)/chat --help"
 
 test: $(DEV) ## Run the tests, without those that take minutes
-	@$(BIN)/pytest -q -n 2 -m "not long" $(ARGS)
+	@$(BIN)/pytest -q -n 3 -m "not long" $(ARGS)
 
 check: $(DEV) ## Style, types, import contracts, tests: what a change has to pass
 	$(BIN)/ruff format --check .
@@ -37,9 +37,12 @@ check: $(DEV) ## Style, types, import contracts, tests: what a change has to pas
 	$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory test
 
-test-all: $(DEV) ## Run every test, also the long ones, and measure coverage
+test-all: $(DEV) ## Run every test but the sabotages, also the long ones, and measure coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -q -n 2 --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest -q -n 3 --ignore tests/sabotage/test_sabotage.py --cov --cov-report=term $(ARGS)
+
+sabotage: $(DEV) ## Take each defence away and see its tests fail (ten minutes and more)
+	@$(BIN)/pytest -q -n 3 tests/sabotage $(ARGS)
 
 coverage-units: $(DEV) ## Measure what the tests of each module run of it
 	@$(BIN)/coverage erase
