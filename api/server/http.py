@@ -44,6 +44,13 @@ class ChatHttpProtocol(HttpToolsProtocol):
             else:
                 self._decline_upgrade()
 
+    def eof_received(self) -> None:
+        self._part_with_client()  # the transport closes itself now, and takes no answer any more
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._part_with_client()
+
     def shutdown(self) -> None:
         """End the connection: a request that is here is answered, one that is still on its way is refused."""
         if not self._is_answering():
@@ -59,6 +66,16 @@ class ChatHttpProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         return self._serving is not None and not self._serving.response_complete
+
+    def _part_with_client(self) -> None:
+        """Let the request that is being served find that nobody waits for its answer.
+
+        uvicorn tells the one that came last, which may still wait for its turn.
+        """
+        self.pipeline.clear()
+        if self._serving is not None and self._is_answering():
+            self._serving.disconnected = True
+            self._serving.message_event.set()
 
     def _end_after_answer(self) -> None:
         """Let the answer that is under way be the last; what came behind it has not begun."""

@@ -13,26 +13,12 @@ import httpx2
 from api.log_events import CATALOGUE
 from tests.server.conversation import Json, done
 from tests.support.fixtures import MakeServer
+from tests.support.hostile import RAW, TEXTS
 from tests.support.people import fresh_password, fresh_username, http_client, login, new_person
 from tests.support.raw import Opcode, RawSocket, exchange, handshake
 from tests.support.server import ServerProcess
 from tests.support.sockets import Socket
 
-HOSTILE: Final = (
-    '"}\n{"event": "forged.line", "level": "error"}',
-    "\r\n2026-11-22 00:00:00 [error] forged.line",
-    "\x1b]0;owned\x07\x1b[2J\x1b[31mforged.line",
-    "\u2028forged.line\u2029\x85\x9b31m",
-    "\u202eforged.line\u2066\ufeff",
-    "\x00\x08\x7f forged.line",
-    "%s %(event)s {event} {0.__class__} ${jndi:ldap://x} $(id) `id`",
-    '\\u000aforged.line\\n"\\',
-    "\udce9\ud800 forged.line",
-    "\U000e0041\U0010ffff" * 200,
-    "forged.line " * 1_000,
-)
-# What may stand in no line as it is: controls, line separators, marks that reorder, surrogates.
-RAW: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 TEXT_MAX: Final = 256
 
 
@@ -103,7 +89,7 @@ async def test_no_text_of_a_client_makes_a_line_breaks_one_or_drives_a_terminal(
     ada = await new_person(server)
     room = done(await ada.http.post("/v1/rooms", json={"name": "x", "visibility": "public"}), status=201)
     socket = await ada.connect()
-    for text in HOSTILE:
+    for text in TEXTS:
         await asyncio.gather(knock(server, text), write(server, ada.http, socket, room, text))
         raw = await RawSocket.open(server, ada.access_token, headers=[("User-Agent", header(text).decode("latin-1"))])
         reason = text.encode("utf-8", "replace")[:120].decode(errors="ignore").encode()
@@ -120,7 +106,7 @@ def check_lines(server: ServerProcess) -> None:
     data = server._stdout_path.read_bytes()
     lines = data.decode("utf-8").split("\n")
     assert lines.pop() == ""
-    assert len(lines) > 20 * len(HOSTILE)
+    assert len(lines) > 20 * len(TEXTS)
     for line in lines:
         found = RAW.search(line)
         assert found is None, line

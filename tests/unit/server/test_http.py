@@ -193,3 +193,23 @@ async def test_at_the_servers_end_a_half_request_behind_an_answer_under_way_is_d
     assert http.transport.was_closed
     assert http.asked == ["/one"]
     assert http.state.tasks == set()
+
+
+@pytest.mark.parametrize("way", ["it hangs up", "it ends its side"])
+async def test_a_client_that_leaves_is_sent_nothing_and_what_it_asked_behind_is_not_begun(
+    http: FakeHttp, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between the end of its side and the loss of the connection an answer would be an error of the transport."""
+    await http.receive(GET + GET)
+    if way == "it hangs up":
+        http.transport.close()
+        http.protocol.connection_lost(None)
+    else:
+        http.protocol.eof_received()
+        http.transport.close()
+    http.answer.set()
+    await http.settle()
+    assert http.transport.take() == b""
+    assert http.asked == ["/one"]
+    assert http.state.tasks == set()
+    assert [record.getMessage() for record in caplog.records] == []
