@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
+from api.domain.errors import ErrorCode
 from api.middleware.context import ContextMiddleware, bind_connection, bind_user, shown_path
 from tests.unit.middleware.asgi import Answering, ask, headers_of, http_scope
 
@@ -113,6 +114,27 @@ async def test_a_handshake_has_an_id_too_and_its_line_is_its_own(message: Messag
         answered = await ask(middleware(Answering(message)), http_scope() | {"type": "websocket"})
     assert headers_of(answered)["x-request-id"] == "new-id"
     assert logs == []
+
+
+async def test_a_refused_handshake_leaves_one_line_whoever_refused_it() -> None:
+    async def refusing(scope: Scope, _receive: Receive, send: Send) -> None:
+        scope["state"]["refusal"] = ErrorCode.NOT_FOUND
+        await send({"type": "websocket.http.response.start", "status": 404, "headers": []})
+
+    scope = http_scope("/elsewhere", headers={"User-Agent": "test/1", "Origin": "https://a.example"})
+    with capture_logs() as logs:
+        await ask(ContextMiddleware(refusing, new_id=lambda: "r1"), scope | {"type": "websocket"})
+    assert logs == [
+        {
+            "event": "ws.refused",
+            "log_level": "warning",
+            "code": "not_found",
+            "status": 404,
+            "client": "192.0.2.1",
+            "user_agent": "test/1",
+            "origin": "https://a.example",
+        }
+    ]
 
 
 async def test_the_lifespan_passes_by() -> None:
