@@ -11,6 +11,9 @@ IS_NEW := import sys; sys.exit(sys.version_info < (3, 11))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
+# Compiled once, kept, and not compiled again by each of the processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 # One stamp for each lock: what is installed already is not looked at again.
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev

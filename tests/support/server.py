@@ -8,12 +8,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
+from tests.support.processes import REPOSITORY, ChatProcess
+
 START_SECONDS: Final = 30.0
 EXIT_SECONDS: Final = 30.0
 # Passwords and message bodies that tests make up carry this word, so that one search finds any of them in a log.
@@ -32,21 +33,28 @@ def chat_environment(data_dir: Path, **env: str) -> dict[str, str]:
 
 
 def run_chat(data_dir: Path, *args: str, text: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m api <args>` to its end; `text` is its standard input (without it: empty)."""
-    return subprocess.run(
-        [sys.executable, "-m", "api", *args],
-        cwd=data_dir,  # a folder without .env
-        env=chat_environment(data_dir, **env),
-        input=text if text is not None else "",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run `chat <args>` to its end; `text` is its standard input (without it: empty)."""
+    with TemporaryDirectory() as name:
+        stdin, stdout, stderr = (Path(name) / stream for stream in ("stdin", "stdout", "stderr"))
+        stdin.write_text(text or "")
+        process = ChatProcess(
+            args,
+            cwd=data_dir,  # a folder without .env
+            env=chat_environment(data_dir, **env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        try:
+            code = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(["chat", *args], code, stdout.read_text(), stderr.read_text())
 
 
 class ServerProcess:
-    """A `python -m api serve` child process; its log is kept over restarts."""
+    """A process of `chat serve`; its log is kept over restarts."""
 
     def __init__(self, data_dir: Path, env: dict[str, str]) -> None:
         """Remember the settings; `start` makes one that runs."""
@@ -59,7 +67,7 @@ class ServerProcess:
         self._stdout_path = data_dir.with_name(data_dir.name + ".stdout")
         self._stderr_path = data_dir.with_name(data_dir.name + ".stderr")
         self._secrets: set[str] = set()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChatProcess | None = None
         self._records: list[dict[str, Any]] = []
         self._read_to = 0
 
@@ -92,15 +100,13 @@ class ServerProcess:
         self._drop_half_a_line()
         begin = len(self.logs())
         env = self._env | ({"PORT": str(self.port)} if self.port else {})
-        with self._stdout_path.open("ab") as stdout, self._stderr_path.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "api", "serve"],
-                cwd=self.data_dir,
-                env=chat_environment(self.data_dir, **env),
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            )
+        self._process = ChatProcess(
+            ("serve",),
+            cwd=self.data_dir,  # a folder without .env
+            env=chat_environment(self.data_dir, **env),
+            stdout=self._stdout_path,
+            stderr=self._stderr_path,
+        )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for record in self.logs()[begin:]:
@@ -224,9 +230,8 @@ class ServerProcess:
 
     def kill(self) -> None:
         """Kill the process as a power cut would (SIGKILL) and wait until it is gone."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
         if self._process is not None:
+            self._process.kill()
             self._process.wait()
 
     def terminate(self) -> int:
