@@ -17,9 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # One stamp for each lock: what is installed already is not looked at again.
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 ASYNCAPI := $(VENV)/asyncapi
 
-.PHONY: sabotage help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
+.PHONY: bench sabotage help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +37,7 @@ test: $(DEV) ## Run the tests, without those that take minutes
 check: $(DEV) ## Style, types, import contracts, tests: what a change has to pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy api config clients/python tests
+	$(BIN)/mypy api bench config clients/python tests
 	$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory test
 
@@ -64,6 +65,10 @@ asyncapi-lint: $(DEV) $(ASYNCAPI)/.installed ## Read /asyncapi.json with AsyncAP
 lock: $(DEV) ## Resolve the dependencies anew after pyproject.toml changed (ARGS=--upgrade for newer ones)
 	$(COMPILE) $(ARGS) pyproject.toml --group build --output-file requirements.lock
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) $(ARGS) --group bench --constraints requirements.lock --output-file requirements-bench.lock
+
+bench: $(BENCH) ## Measure this server beside its peers (needs two cores, twenty minutes, nothing else running)
+	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the environment and what the tools leave behind; the data folder stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist
@@ -90,6 +95,11 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the tools into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(BENCH): requirements-bench.lock $(DEV)
+	@echo "Installing the peers into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@
 
 $(ASYNCAPI)/.installed: $(wildcard tests/asyncapi_lint/*) tests/asyncapi_lint/.npmrc | $(BIN)/python
