@@ -5,6 +5,7 @@ The message door is the wire's own frame limit.
 
 import asyncio
 import contextlib
+import math
 from http import HTTPStatus
 from typing import Final
 
@@ -17,6 +18,8 @@ from api.middleware.errors import problem_response
 
 # A client that is cut off while it still sends never sees the answer that says why.
 LINGER_S: Final = 2.0
+
+_LENGTH_DIGITS_MAX: Final = 18
 
 
 class BodyLimitMiddleware:
@@ -58,8 +61,7 @@ class BodyLimitMiddleware:
         await self._app(scope, receive_read, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._bytes_max:
+        if _length_of(Headers(scope=scope).get("content-length", "")) > self._bytes_max:
             raise self._too_large()
         parts: list[bytes] = []
         size = 0
@@ -85,6 +87,15 @@ class BodyLimitMiddleware:
 
     def _too_large(self) -> ChatError:
         return ChatError(ErrorCode.TOO_LARGE, f"A body may have {self._bytes_max} bytes at most.")
+
+
+def _length_of(declared: str) -> float:
+    """Read a `Content-Length`; 0 for what is none, which says nothing of the body."""
+    digits = declared.lstrip("0")
+    if not digits.isascii() or not digits.isdigit():
+        return 0
+    # Python refuses to read thousands of digits, zeros included; so many are more than any bound.
+    return int(digits) if len(digits) <= _LENGTH_DIGITS_MAX else math.inf
 
 
 async def _refuse(error: ChatError, scope: Scope, receive: Receive, send: Send) -> None:

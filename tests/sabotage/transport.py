@@ -71,8 +71,17 @@ TOPIC: Final = Topic(
         Sabotage(
             ["11"],
             "read on although the body says that it is too large",
-            [Edit("api/middleware/bodies.py", "if declared.isdigit() and int(declared) >", "if len(declared) >")],
+            [Edit("api/middleware/bodies.py", "return int(digits) if", "return 0 if")],
             [f"{_ON_BODIES}::test_a_length_that_is_declared_too_large_is_refused_before_anything_is_read"],
+        ),
+        Sabotage(
+            ["11"],
+            "read a length of thousands of digits as a number",
+            [
+                Edit("api/middleware/bodies.py", 'declared.lstrip("0")', "declared"),
+                Edit("api/middleware/bodies.py", " if len(digits) <= _LENGTH_DIGITS_MAX else math.inf", ""),
+            ],
+            [f"{_ON_BODIES}::test_a_declared_length_lets_nothing_in"],
         ),
         Sabotage(
             ["12"],

@@ -91,7 +91,7 @@ async def _nothing() -> Message:
     return part(b"", more=False)
 
 
-@pytest.mark.parametrize("declared", ["10", "0", "-1", "a lot", ""])
+@pytest.mark.parametrize("declared", ["10", "0", "-1", "a lot", "", "0" * 5000 + "1", "\N{SUPERSCRIPT TWO}"])
 async def test_a_declared_length_lets_nothing_in(declared: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "LINGER_S", 0.01)
     headers = {"Content-Length": declared}
@@ -126,12 +126,13 @@ async def test_one_byte_more_is_refused_before_the_route_hears_of_it(
     assert app.bodies == []
 
 
+@pytest.mark.parametrize("declared", ["11", "0" * 5000 + "11", "9" * 5000])
 async def test_a_length_that_is_declared_too_large_is_refused_before_anything_is_read(
-    monkeypatch: pytest.MonkeyPatch,
+    declared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "LINGER_S", 0.01)
     app = Reader()
-    answered = await exchange([], app, headers={"Content-Length": "11"}, seconds_max=0)
+    answered = await exchange([], app, headers={"Content-Length": declared}, seconds_max=0)
     assert (problem(answered)["status"], problem(answered)["code"]) == (413, "too_large")
     assert app.bodies == []
 
