@@ -1,4 +1,7 @@
-"""How REST bodies are read: JSON in UTF-8 (RFC 8259 §8.1) and nothing else that Python's reader would guess."""
+"""How REST bodies are read: JSON in UTF-8 (RFC 8259 §8.1) and nothing else that Python's reader would guess.
+
+The form of the log-in passes here too. No field may be there twice, in neither (RFC 6749 §3.2 says so of forms).
+"""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -7,6 +10,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from api.middleware.errors import FIELDS_MAX, repeated_field, too_many_fields, unreadable_body
@@ -24,6 +28,16 @@ class _JsonRequest(Request):
             if repeated is not None:
                 raise RequestValidationError([repeated_field("body", repeated)])
         return body
+
+    async def _get_form(self, **limits: Any) -> FormData:  # noqa: ANN401 - Starlette's
+        form = await super()._get_form(**limits)
+        seen: set[str] = set()
+        for name, _ in form.multi_items():
+            if name in seen:
+                await form.close()
+                raise RequestValidationError([repeated_field("body", name)])
+            seen.add(name)
+        return form
 
 
 class JsonRoute(APIRoute):

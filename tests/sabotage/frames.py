@@ -18,6 +18,7 @@ _JSON: Final = "tests/server/test_json_edges.py"
 _RULES: Final = "tests/server/test_text_rules.py"
 _FAULTS: Final = "tests/unit/ws/test_connection_faults.py"
 _REFUSED_TEXT: Final = f"{_RULES}::test_controls_surrogates_and_marks_that_reorder_are_refused_at_every_door"
+_TWICE_IN_A_FORM: Final = "tests/unit/rest/test_json_route.py::test_a_field_that_a_form_has_twice_is_refused"
 _TWICE: Final = f"{_JSON}::test_a_field_that_is_there_twice_is_refused_whatever_the_two_say"
 
 TOPIC: Final = Topic(
@@ -97,6 +98,12 @@ TOPIC: Final = Topic(
             "take the last of two fields in a body",
             [Edit("api/rest/json_route.py", "            if repeated is not None:", '            if repeated == "":')],
             [_TWICE],
+        ),
+        Sabotage(
+            ["56"],
+            "take the last of two fields in a form",
+            [Edit("api/rest/json_route.py", "            if name in seen:", "            if not form:")],
+            [_TWICE_IN_A_FORM],
         ),
         Sabotage(
             ["57", "T11"],

@@ -77,6 +77,25 @@ async def test_a_form_that_cannot_be_read_is_a_fault_of_the_body(media_type: str
     assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["body"], "body_unreadable")]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"a=1&b=2&%61=1"),
+        (
+            "multipart/form-data; boundary=x",
+            b"".join(
+                b'--x\r\nContent-Disposition: form-data; name="a"%s\r\n\r\n1\r\n' % file
+                for file in (b"", b'; filename="f"')
+            )
+            + b"--x--\r\n",
+        ),
+    ],
+)
+async def test_a_field_that_a_form_has_twice_is_refused(media_type: str, body: bytes) -> None:
+    document = check_problem(await send(body, "/form", **{"Content-Type": media_type}), 422, "validation_error")
+    assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["body", "a"], "repeated_field")]
+
+
 async def test_an_object_of_many_fields_is_one_error() -> None:
     def of(count: int) -> bytes:
         return b"{" + b",".join(b'"f%d": 1' % number for number in range(count)) + b"}"
