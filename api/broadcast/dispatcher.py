@@ -180,7 +180,10 @@ class Dispatcher:
         except Exception as error:
             for connection in tuple(self._connections):
                 connection.break_off("deliver", error)
+            self.forget_changes()  # whom the event concerned is not noted: who is on the way in looks again
             raise
+        finally:
+            self._wake()
 
     def _show(self, event: Event) -> None:
         frame = encode(frames.event_object(event))
@@ -199,7 +202,6 @@ class Dispatcher:
         if event.type is EventType.ROOM_DELETED:
             self._dismiss(list(self._connections), "deleted")
             self.forget_changes()  # nobody is a member any more
-        self._wake()
 
     def _member_changed(self, event: Event, user_id: str) -> None:
         self._changed[user_id] = event.seq

@@ -159,6 +159,26 @@ async def test_who_waits_for_a_place_is_woken_there_and_not_before(room: Room) -
     await room.dispatcher.reach(2)
 
 
+async def test_an_event_that_breaks_keeps_nobody_waiting_and_nobodys_membership_is_believed(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.begin()
+    waiting = asyncio.ensure_future(room.dispatcher.reach(1))
+    await room.stage.settle()
+    monkeypatch.setattr(module, "encode", _broken)
+    with pytest.raises(LookupError):
+        room.dispatcher.offer(event(1, EventType.MEMBER_BANNED, user=BOB.ref))
+    await room.stage.settle()
+    assert waiting.done(), "a connection on its way in would wait for ever"
+    assert not room.dispatcher.is_current("bob", 0), "he was banned since"
+    assert room.dispatcher.is_current("bob", 1)
+    await room.stage.take_all()
+
+
+def _broken(_value: object) -> bytes:
+    raise LookupError("a fault")
+
+
 async def test_its_end_wakes_everybody_and_stops_the_refill(room: Room) -> None:
     room.begin()
     waiting = asyncio.ensure_future(room.dispatcher.reach(9))
