@@ -13,7 +13,6 @@ from api import log_events
 from api.broadcast.base import Connection
 from api.broadcast.followed import FollowedRooms
 from api.broadcast.hub import Hub
-from api.domain.errors import ChatError
 from api.domain.models import Room
 from api.protocol import frames
 from api.store.base import Store
@@ -136,8 +135,8 @@ class Joining:
                     if connection.is_live and connection not in dispatcher:
                         connection.outbox.push(pushed)
                         dispatcher.add(connection)
-        except ChatError as error:
-            # The store is away. A version that never was makes the next check find the room missing.
+        except Exception as error:  # noqa: BLE001 - whatever it was, above all a store that is away, it is tried again
+            # A version that never was makes the next check find the room missing.
             self._rooms_versions[user_id] = -1
             log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=room_id, user_id=user_id)
         finally:

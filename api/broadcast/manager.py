@@ -64,16 +64,24 @@ class BroadcastManager:
     def committed(self, batch: Committed) -> None:
         """Publish what one transaction made, in its order, and answer who waits; called on the event loop."""
         for entry in batch:
-            try:
-                if isinstance(entry, Append):
-                    self._settle(entry)
-                else:
-                    for event in entry.events:
-                        self._publish(event)
-            except Exception as error:  # noqa: BLE001 - one event's fault must not keep the others back
-                log_events.BROADCAST_FAILED.emit(exc_info=error)
-                if isinstance(entry, Append):
-                    self._abandon(entry)
+            if isinstance(entry, Append):
+                self._settle_alone(entry)
+            else:
+                for event in entry.events:
+                    self._publish_alone(event)
+
+    def _settle_alone(self, append: Append) -> None:
+        try:
+            self._settle(append)
+        except Exception as error:  # noqa: BLE001 - one message's fault must not keep the others back
+            log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=append.room_id)
+            self._abandon(append)
+
+    def _publish_alone(self, event: Event) -> None:
+        try:
+            self._publish(event)
+        except Exception as error:  # noqa: BLE001 - one event's fault must not keep the others back
+            log_events.BROADCAST_FAILED.emit(exc_info=error, room_id=event.room_id)
 
     def _settle(self, append: Append) -> None:
         message = append.message

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from api.broadcast.base import EphemeralHint, EventHint, Origin
 from api.domain.errors import ErrorCode
 from api.domain.events import Event, EventType
-from api.domain.models import UserRole
+from api.domain.models import Room, UserRole
+from api.protocol import frames
 from api.protocol.problems import CloseCode
 from api.store.base import Append, Written
 from tests.unit.broadcast.connections import RecordingConnection, RecordingOrigin
@@ -93,6 +94,28 @@ class TestMessages:
         assert [line["event"] for line in lines] == ["broadcast.failed"]
         assert heard(other)[:2] == ["message.created", "room.deleted"]
 
+    async def test_one_events_fault_keeps_none_of_the_same_write_back(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As when somebody deletes the account and leaves many rooms at once."""
+        other = await town.connect("owner")
+        broken, fine = [
+            Event(EventType.ROOM_UPDATED, room_id, await town.last_seq(room_id) + 1, 0, town["owner"].ref)
+            for room_id in (town.private, town.public)
+        ]
+        publish = town.manager._publish
+
+        def publish_or_break(event: Event) -> None:
+            if event is broken:
+                raise LookupError("a fault")
+            publish(event)
+
+        monkeypatch.setattr(town.manager, "_publish", publish_or_break)
+        with capture_logs() as lines:
+            town.manager.committed([Written([broken, fine])])
+        assert [(line["event"], line["room_id"]) for line in lines] == [("broadcast.failed", town.private)]
+        assert heard(other) == ["room.updated"]
+
 
 class TestOtherNodes:
     async def test_an_event_of_another_node_comes_to_the_connections_here(self, town: Town) -> None:
@@ -110,6 +133,24 @@ class TestOtherNodes:
         await town.manager.admitted(town["stranger"].id, town.public)
         assert town.manager.is_in_room(stranger, town.public)
         assert "room.joined" in heard(stranger)
+
+    async def test_who_could_not_be_let_in_is_at_the_next_check(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stranger = await town.connect("stranger")
+
+        def broken(_room: Room) -> bytes:
+            raise LookupError("a fault")
+
+        with monkeypatch.context() as patch, capture_logs() as lines:
+            patch.setattr(frames, "room_joined", broken)
+            await town.members.put(town["stranger"], town.public, town["stranger"].id, None)
+        failed = [line for line in lines if line["event"] == "broadcast.failed"]
+        assert [(line["room_id"], line["user_id"]) for line in failed] == [(town.public, town["stranger"].id)]
+        assert not town.manager.is_in_room(stranger, town.public)
+        await town.manager.check_rooms()
+        await town.manager.admitted(town["stranger"].id, town.public)
+        assert town.manager.is_in_room(stranger, town.public)
 
     async def test_a_push_of_another_node_is_shown_and_of_an_unknown_room_dropped(self, town: Town) -> None:
         other = await town.connect("owner")
