@@ -130,14 +130,16 @@ def _keep(database: Path) -> Path | None:
     kept = database.with_name(database.name + KEPT_SUFFIX)
     for suffix in ("", _WAL, _SHARED_MEMORY):
         kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+    try:
+        os.link(database, kept)  # a link: at no moment is there no database
+        is_kept = True
+    except FileNotFoundError:
+        is_kept = False
+    # After what may fail: a database that goes on without its log has lost what was committed last.
     database.with_name(database.name + _SHARED_MEMORY).unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         database.with_name(database.name + _WAL).replace(kept.with_name(kept.name + _WAL))
-    try:
-        os.link(database, kept)  # a link: at no moment is there no database
-    except FileNotFoundError:
-        return None
-    return kept
+    return kept if is_kept else None
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Backup and restore of the embedded database."""
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -95,6 +97,24 @@ def test_the_database_before_is_kept_with_what_was_still_in_its_log(database: Pa
     assert rooms_and_epochs(kept) == [("0000", "latest")]
     writing.close()
     assert rooms_and_epochs(database) == [("0000", "new")]
+
+
+def test_where_the_database_before_cannot_be_kept_it_stays_as_it_is(
+    database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system without links; with what stands in the write-ahead log, as after a server that was killed."""
+
+    def refused(_source: Path, _target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    writing = sqlite3.connect(database, isolation_level=None)
+    writing.execute("UPDATE rooms SET epoch = 'latest'")
+    monkeypatch.setattr(os, "link", refused)
+    with pytest.raises(BackupError, match="Operation not permitted"):
+        restore(url_of(database), copy, epoch="new")
+    assert rooms_and_epochs(database) == [("0000", "latest")]
+    writing.close()
+    assert rooms_and_epochs(database) == [("0000", "latest")]
 
 
 def test_restoring_works_without_a_database(copy: Path, tmp_path: Path) -> None:
