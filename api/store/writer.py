@@ -118,7 +118,10 @@ class Writer:
 
     async def changed_outside(self) -> bool:
         """Compare SQLite's `data_version`, which on this connection moves only when another process commits."""
-        return await self.write(lambda _unit: self._has_moved())
+        version = await self.write(lambda _unit: self._read_data_version())
+        # Not before the commit: of a look whose batch fails nobody hears, and the next one has to see the change again.
+        last, self._data_version = self._data_version, version
+        return version != last
 
     def _admit(self) -> None:
         if self._depth >= QUEUE_MAX or self._is_stopping:
@@ -221,10 +224,6 @@ class Writer:
                         item.future.set_exception(item.error)
                     else:
                         item.future.set_result(item.result)
-
-    def _has_moved(self) -> bool:
-        last, self._data_version = self._data_version, self._read_data_version()
-        return self._data_version != last
 
     def _read_data_version(self) -> int:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])

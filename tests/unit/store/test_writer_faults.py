@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import EventType
 from api.store.snapshot import Unit
+from api.store.sqlite import open_sqlite_store
 from tests.unit.store.faults import make_faulty
 from tests.unit.store.scene import Scene, open_scene, outcome
 
@@ -112,6 +113,22 @@ async def test_a_commit_of_unknown_outcome_is_resolved_by_the_key(scene: Scene) 
         again = await scene.send(ada, room, "hello", key="k")
     assert (outcome(again), again.duplicate) == (2, True)
     assert [event.seq for event in await scene.log(room)] == [1, 2]
+
+
+async def test_a_change_outside_that_nobody_heard_of_is_told_again(scene: Scene, tmp_path: Path) -> None:
+    ada = await scene.user("ada")
+    faulty = make_faulty(scene.store)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'chat.db'}"
+    async with open_sqlite_store(url, observe_commit=lambda _s: None, clock_ms=scene.clock) as other:
+        await scene.store.changed_outside()
+        await other.write(lambda unit: unit.users.set_display_name(ada.id, "Changed"))
+    with capture_logs():
+        faulty.failing = {"COMMIT"}
+        with pytest.raises(ChatError, match="unavailable"):
+            await scene.store.changed_outside()
+        faulty.failing = set()
+        assert await scene.store.changed_outside()
+    assert not await scene.store.changed_outside()
 
 
 @pytest.mark.parametrize("statement", ["BEGIN", "SAVEPOINT", "RELEASE", "SELECT"])
