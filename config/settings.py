@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     def _data_dir_is_named(cls, value: object) -> object:
         if value in {"", Path()}:
             raise ValueError("must name a folder")
+        if "?" in str(value):
+            raise ValueError("must not have a question mark in it: the address of the database would end there")
         return value
 
     @field_validator("workers")

@@ -46,6 +46,7 @@ def test_settings_are_frozen() -> None:
         ("CHAT_DATABASE_URL", "sqlite+aiosqlite:///", "path of a file"),
         ("CHAT_REDIS_URL", "redis://:hunter2hunter2@bus:6379/0", "no Redis bus"),
         ("CHAT_DATA_DIR", "", "must name a folder"),
+        ("CHAT_DATA_DIR", "hunter2?hunter2", "must not have a question mark"),
         ("CHAT_SECRET_KEYS", "hunter2hunter2", "at least 32 bytes"),
         ("CHAT_SECRET_KEYS", "k" * 32 + ",hunter2hunter2", "at least 32 bytes"),
         ("CHAT_SECRET_KEYS", ",".join(["hunter2hunter2" * 3] * 2), "twice"),
