@@ -11,7 +11,14 @@ from typing import Self
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from chat_client.errors import BadAnswerError, ChatApiError, ChatClientError, ConnectionClosedError, Json
+from chat_client.errors import (
+    NOT_AS_PROMISED,
+    BadAnswerError,
+    ChatApiError,
+    ChatClientError,
+    ConnectionClosedError,
+    Json,
+)
 from chat_client.handshake import close_websocket
 
 Answer = Json | ChatClientError
@@ -80,7 +87,7 @@ class Connection:
                     raise _closed(error) from None
                 case TimeoutError():
                     raise BadAnswerError("no welcome came") from None
-                case KeyError() | TypeError() | ValueError():
+                case _ if isinstance(error, NOT_AS_PROMISED):
                     raise BadAnswerError(f"a welcome not as the contract says: {error!r}") from error
             raise
 
@@ -97,7 +104,7 @@ class Connection:
                 self._heard_at = time.monotonic()
                 try:
                     self._take(frame, on_push)
-                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                except NOT_AS_PROMISED as error:
                     raise BadAnswerError(f"a frame not as the contract says: {error!r}") from error
         except ConnectionClosed as error:
             return self._failure or _closed(error)
@@ -201,7 +208,7 @@ def _closed(error: ConnectionClosed) -> ConnectionClosedError:
 def _decoded(data: str | bytes) -> Json:
     try:
         frame = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadAnswerError("a frame that is no JSON") from error
     if not isinstance(frame, dict):
         raise BadAnswerError("a frame that is no JSON object")

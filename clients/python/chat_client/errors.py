@@ -12,10 +12,17 @@
     * `CommandTimeoutError`, `SendTimeoutError` (both `TimeoutError` too)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 Json = dict[str, Any]
+
+NOT_AS_PROMISED = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading an answer raises where a promised field is missing, of another kind, or beyond any bound."""
+
+# A wait of more digits than this is none.
+_SECONDS_DIGITS_MAX = 9
 
 # What a proxy in front of the server says while it restarts; none of these is a judgement on the request itself.
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -74,7 +81,8 @@ class ChatApiError(ChatClientError):
     def from_response(cls, status: int, headers: Mapping[str, str], body: Any) -> Self:  # noqa: ANN401 - decoded JSON
         """Read a refusal over HTTP: header names in lower case, and the decoded JSON, None where there was none."""
         seconds = headers.get("retry-after", "")
-        retry_after_ms = int(seconds) * 1000 if seconds.isascii() and seconds.isdigit() else None
+        is_number = seconds.isascii() and seconds.isdigit() and len(seconds) <= _SECONDS_DIGITS_MAX
+        retry_after_ms = int(seconds) * 1000 if is_number else None
         if not isinstance(body, dict) or not isinstance(body.get("code"), str):
             return cls(
                 f"http_{status}",
@@ -160,4 +168,6 @@ class SendTimeoutError(ChatClientError, TimeoutError):
 
 def _whole(value: object) -> int | None:
     """Return a number that is usable as milliseconds, else None."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < math.inf else None

@@ -86,7 +86,7 @@ async def open_websocket(server: str, credential: Credential, *, tls: ssl.SSLCon
     except InvalidStatus as error:
         answer = error.response
         body: object = None
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(bytes(answer.body))
         # Lower-cased by hand: looking a header up raises where a proxy has doubled it.
         told = {name.lower(): value for name, value in answer.headers.raw_items()}

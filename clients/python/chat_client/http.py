@@ -65,6 +65,9 @@ class Http:
                 data=None if form is None else dict(form),
                 params={name: value for name, value in (query or {}).items() if value is not None} or None,
             )
+        except UnicodeEncodeError:
+            # A lone surrogate, or a header that is no ASCII. The server would refuse it, could it be sent.
+            raise ChatApiError("validation_error", "There is text that cannot be sent.", status=422) from None
         except httpx2.HTTPError as error:
             raise ServerUnreachableError(f"{self.server}: {str(error) or type(error).__name__}") from error
         body = _decoded(response)
@@ -80,5 +83,5 @@ class Http:
 def _decoded(response: httpx2.Response) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

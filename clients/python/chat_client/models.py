@@ -1,7 +1,7 @@
 """The objects of the wire as frozen dataclasses.
 
 `parse` reads the fields it knows and ignores all others, so a newer server does not break an older client. It raises
-`KeyError`, `TypeError` or `ValueError` where a promised field is missing or of another kind.
+one of `NOT_AS_PROMISED` where a promised field is missing or of another kind.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 
-from chat_client.errors import BadAnswerError
+from chat_client.errors import NOT_AS_PROMISED, BadAnswerError
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ def parsed(parse: Callable[[Mapping[str, Any]], T], data: Mapping[str, Any]) -> 
     """
     try:
         return parse(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except NOT_AS_PROMISED as error:
         raise BadAnswerError(f"not as the contract says: {error!r}") from error
 
 

@@ -162,7 +162,7 @@ async def test_a_lone_surrogate_reaches_the_server_that_has_to_refuse_it(wired: 
     assert wired.socket.sent[0]["body"] == "\ud800 é"
 
 
-@pytest.mark.parametrize("frame", ["no json", "[]", '{"type": "ack", "id": "c1"}', '{"no": "type"}'])
+@pytest.mark.parametrize("frame", ["no json", "[" * 100_000, "[]", '{"type": "ack", "id": "c1"}', '{"no": "type"}'])
 async def test_a_frame_outside_the_contract_ends_the_connection(wired: Wire, frame: str) -> None:
     await wired.connection.start("ping", {}, lambda _: None)
     wired.socket.bring(frame)
@@ -214,6 +214,7 @@ async def test_a_welcome_comes_first() -> None:
         ({"type": "heartbeat"}, BadAnswerError),
         ({"type": "welcome"}, BadAnswerError),
         ("{", BadAnswerError),
+        ('{"type": "welcome", "heartbeat_ms": 25000, "limits": {"frame_bytes": 1e999}}', BadAnswerError),
         (WebSocketClosedError(Close(4500, "session_revoked"), None), ConnectionClosedError),
     ],
 )

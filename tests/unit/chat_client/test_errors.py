@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from chat_client.errors import ChatApiError, HandshakeRefusedError
 
 
@@ -38,6 +42,16 @@ def test_retry_after_is_taken_from_the_document_or_else_from_the_header() -> Non
     assert ChatApiError.from_response(429, header, body).retry_after_s == 3
     assert ChatApiError.from_response(429, header, body | {"retry_after_ms": 2500}).retry_after_s == 2.5
     assert ChatApiError.from_response(429, {"retry-after": "soon"}, body).retry_after_s == 0
+
+
+@pytest.mark.parametrize("wait", ["9" * 5000, "\N{SUPERSCRIPT TWO}"])
+def test_a_wait_that_is_no_number_is_none(wait: str) -> None:
+    assert ChatApiError.from_response(503, {"retry-after": wait}, None).retry_after_ms is None
+
+
+@pytest.mark.parametrize("wait", [math.inf, math.nan, -1, True, "1"])
+def test_a_wait_of_a_document_that_is_no_number_is_none(wait: object) -> None:
+    assert ChatApiError.from_frame({"code": "rate_limited", "retry_after_ms": wait}).retry_after_ms is None
 
 
 def test_an_answer_of_something_in_front_of_the_server_has_a_code_of_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -245,6 +246,26 @@ async def test_an_answer_that_is_not_as_promised_is_said_to_be_so(session: Sessi
         await session.refresh()
     with pytest.raises(BadAnswerError):
         await session.request("GET", "/v1/users/me")
+
+
+async def test_an_answer_that_is_too_deep_to_be_read_is_none(session: Session, auth: Auth) -> None:
+    async def deep(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content="[" * 100_000)
+
+    auth.handler = deep
+    with pytest.raises(BadAnswerError):
+        await session.request("GET", "/v1/users/me")
+
+
+@pytest.mark.parametrize(
+    "options", [{"json": {"body": "\ud800"}}, {"query": {"username": "\ud800"}}, {"idempotency_key": "ké"}]
+)
+async def test_text_that_cannot_be_sent_is_refused_here(session: Session, auth: Auth, options: dict[str, Any]) -> None:
+    with pytest.raises(ChatApiError, match="validation_error"):
+        await session.request("POST", "/v1/x", **options)
+    with pytest.raises(ChatApiError, match="validation_error"):
+        await session.log_in("ada", "\ud800")
+    assert auth.paths() == []
 
 
 @pytest.mark.parametrize("address", ["chat.test", "ftp://chat.test", "http://", "http://chat.test/?a=b"])
