@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from api import log_events
+from api.broadcast.base import Connection
 from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.broadcast.stats import NodeStats, quantile_ms
@@ -76,10 +77,7 @@ class Upkeep:
             self._loop_lag_s = max(self._loop_lag_s, now_s - wanted_s)
             now_ms = self._clock_ms()
             for connection in self._hub.all():
-                try:
-                    connection.tick(now_s, now_ms)
-                except Exception as error:  # noqa: BLE001 - one connection's fault must not stop the clock of all
-                    connection.break_off("deadlines", error)
+                _tick(connection, now_s, now_ms)
 
     async def _check_outside(self) -> None:
         if await self._store.changed_outside():
@@ -136,6 +134,17 @@ class Upkeep:
             refused=stats.handshakes_refused,
         )
         self._loop_lag_s = 0.0
+
+
+def _tick(connection: Connection, now_s: float, now_ms: int) -> None:
+    """Let a connection look at its deadlines; its fault must not stop the clock of all, nor the rest of the upkeep."""
+    try:
+        try:
+            connection.tick(now_s, now_ms)
+        except Exception as error:  # noqa: BLE001 - whatever it was
+            connection.break_off("deadlines", error)
+    except Exception as error:  # noqa: BLE001 - not even its end works
+        log_events.TASK_FAILED.emit(task="tick_connections", exc_info=error)
 
 
 async def _repeat(name: str, interval_s: float, job: Callable[[], Awaitable[object]]) -> None:

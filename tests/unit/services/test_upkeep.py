@@ -150,7 +150,12 @@ async def test_a_job_that_fails_is_logged_and_tried_again(monkeypatch: pytest.Mo
     assert [(line["event"], line["task"]) for line in logs] == [("task.failed", "work")] * 2
 
 
-async def test_one_connections_fault_stops_nobody_elses_clock(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("can_end", [True, False])
+async def test_one_connections_fault_stops_nobody_elses_clock(
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+    can_end: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     ticked: list[str] = []
     sleep = asyncio.sleep
     turns = 0
@@ -164,22 +169,27 @@ async def test_one_connections_fault_stops_nobody_elses_clock(node: Node, monkey
 
     connections = [await node.connect(name) for name in ("owner", "member")]
 
-    def broken(_now_s: float, _now_ms: int) -> None:
+    def broken(*_: object) -> None:
         raise LookupError("a fault")
 
     def fine(_now_s: float, now_ms: int) -> None:
         assert now_ms == node.town.scene.clock.now_ms
         ticked.append("member")
 
+    if not can_end:
+        monkeypatch.setattr(connections[0], "break_off", broken)
     monkeypatch.setattr(connections[0], "tick", broken)
     monkeypatch.setattr(connections[1], "tick", fine)
     monkeypatch.setattr(asyncio, "sleep", few)
     with capture_logs() as logs, pytest.raises(_Stop):
         await node.upkeep._tick_connections()
     assert ticked == ["member"] * 2
-    assert logs == []
-    assert [step for step, _ in connections[0].faults] == ["deadlines"] * 2
-    assert [connection.closed_with for connection in connections] == [CloseCode.INTERNAL_ERROR, None]
+    if can_end:
+        assert logs == []
+        assert [step for step, _ in connections[0].faults] == ["deadlines"] * 2
+        assert [connection.closed_with for connection in connections] == [CloseCode.INTERNAL_ERROR, None]
+    else:
+        assert [(line["event"], line["task"]) for line in logs] == [("task.failed", "tick_connections")] * 2
 
 
 async def test_it_all_runs_until_it_is_cancelled(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
