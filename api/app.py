@@ -23,6 +23,7 @@ from api.middleware.methods import HeadMiddleware
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
 from api.resources import open_resources
 from api.rest import auth, members, messages, metrics, operations, rooms, sessions, socket, users
+from api.rest.docs_page import add_docs_page
 from api.rest.metric_families import Node
 from api.rest.metrics import build_registry
 from api.rest.openapi import INFO, add_openapi, openapi_of
@@ -144,7 +145,7 @@ def _add_routes(app: FastAPI, settings: Settings, stats: NodeStats) -> None:
     ]
     if settings.docs_enabled:
         add_openapi(app)
-        operations.add_docs_page(app)
+        add_docs_page(app)
         add_socket_docs(
             app,
             SocketLimits(

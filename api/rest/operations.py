@@ -1,17 +1,10 @@
-"""Operations: is the process alive, can it serve, and the page that explains the API."""
+"""Operations: is the process alive, and can it serve."""
 
 import asyncio
-from pathlib import Path
 from typing import Any, Final, Literal
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
-from starlette.responses import FileResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
 
 from api.dependencies import AppResources
 from api.domain.errors import ChatError
@@ -20,17 +13,6 @@ from api.resources import Resources
 from api.rest.problems import FOR_MACHINES, problems
 
 DATABASE_TIMEOUT_S: Final = 2.0
-
-_ASSETS: Final = Path(__file__).parent / "assets"
-# Swagger UI styles itself from its script, and has its icons in data: URLs.
-_DOCS_CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_DOCS_HEADERS: Final = {
-    "Content-Security-Policy": _DOCS_CONTENT_SECURITY_POLICY,
-    "Cache-Control": "no-cache",
-}
 
 _NOT_READY: Final = {"status": "unavailable", "checks": {"database": "failed", "node": "ok"}}
 
@@ -106,28 +88,3 @@ async def _check_database(resources: Resources) -> CheckState:
     except (ChatError, TimeoutError):
         return "failed"
     return "ok"
-
-
-def add_docs_page(app: FastAPI) -> None:
-    """Serve `/docs` with all that it needs from here: it works without any other site."""
-    app.router.routes += [
-        Route("/docs", _docs_page, include_in_schema=False),
-        Mount("/docs/page", _Assets(directory=_ASSETS / "docs")),
-        Mount("/docs/swagger", _Assets(directory=_ASSETS / "swagger")),
-    ]
-
-
-async def _docs_page(_request: Request) -> Response:
-    return FileResponse(_ASSETS / "docs" / "index.html", headers=_DOCS_HEADERS)
-
-
-class _Assets(StaticFiles):
-    """Files of the page, under the page's own rules."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_rules(message: Any) -> None:  # noqa: ANN401 - an ASGI message
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_DOCS_HEADERS)
-            await send(message)
-
-        await super().__call__(scope, receive, send_with_rules)

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from api.protocol.codec import encode
@@ -39,7 +39,7 @@ def add_socket_docs(app: FastAPI, limits: SocketLimits) -> None:
         return HTMLResponse(made()[1], headers=_PAGE_HEADERS)
 
     def style(_request: Request) -> Response:
-        return FileResponse(_STYLE, headers=_PAGE_HEADERS)
+        return Response(_STYLE.read_bytes(), headers=_PAGE_HEADERS, media_type="text/css")
 
     app.router.routes += [
         Route("/asyncapi.json", document, include_in_schema=False),

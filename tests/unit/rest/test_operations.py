@@ -1,4 +1,4 @@
-"""What load balancers ask, and the page about the API."""
+"""What load balancers ask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest_asyncio
 
 from api.rest import operations
 from tests.support.inside import Inside, open_inside
-from tests.support.problems import check_problem
 
 
 @pytest_asyncio.fixture
@@ -49,25 +48,3 @@ async def test_a_database_that_takes_too_long_is_gone(inside: Inside, monkeypatc
     monkeypatch.setattr(operations, "DATABASE_TIMEOUT_S", 0.0)
     answer = await (await inside.client()).get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failed")
-
-
-@pytest.mark.parametrize("path", ["/docs", "/docs/page/start.js", "/docs/swagger/swagger-ui.css"])
-async def test_the_page_and_its_files_come_from_here_under_rules_of_their_own(inside: Inside, path: str) -> None:
-    answer = await (await inside.client()).get(path)
-    assert answer.status_code == 200
-    assert answer.headers["Cache-Control"] == "no-cache"
-    policy = answer.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "http" not in policy, "no other site"
-
-
-@pytest.mark.parametrize("path", ["/docs/page/none.js", "/docs/page/../index.html", "/docs/swagger"])
-async def test_what_is_no_file_of_the_page_is_not_found(inside: Inside, path: str) -> None:
-    check_problem(await (await inside.client()).get(path), 404, "not_found")
-
-
-async def test_the_documentation_can_be_switched_off(tmp_path: Path) -> None:
-    async with open_inside(tmp_path, docs_enabled=False) as inside:
-        http = await inside.client()
-        for path in ("/docs", "/openapi.json", "/docs/page/start.js"):
-            check_problem(await http.get(path), 404, "not_found")
