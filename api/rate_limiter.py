@@ -44,15 +44,6 @@ class Rule:
         return Rule(self.count * factor, self.period_s)
 
 
-@dataclass(frozen=True, slots=True)
-class LimitState:
-    """What is left of a limit now, and in how many milliseconds all of it is there again."""
-
-    limit: int
-    remaining: int
-    reset_ms: int
-
-
 class RateLimiter(Protocol):
     """Counts, for all nodes that share its storage; a key is made of its parts, none of which is secret."""
 
@@ -154,12 +145,6 @@ class LocalLimit:
         self._full_at_s[key] = full_at_s
         return 0
 
-    def state(self, key: str) -> LimitState:
-        """Tell what is left, taking nothing."""
-        used_s = max(0.0, self._full_at_s.get(key, 0.0) - self._clock())
-        used = _up(used_s / self._interval_s)
-        return LimitState(self._rule.count, max(0, self._rule.count - used), _up(used_s * 1000))
-
     def __len__(self) -> int:
         """Count the keys that are remembered."""
         return len(self._full_at_s)
@@ -182,15 +167,15 @@ def rate_limited(rule: Rule, wait_ms: int, *, now_s: float | None = None) -> Cha
         ErrorCode.RATE_LIMITED,
         "Too many requests; come back later.",
         retry_after_ms=wait_ms,
-        headers=limit_headers(LimitState(rule.count, 0, wait_ms), reset_s=reset_s),
+        headers=limit_headers(rule.count, reset_s=reset_s),
     )
 
 
-def limit_headers(state: LimitState, *, reset_s: float) -> dict[str, str]:
-    """Write `X-RateLimit-*`; the reset is in seconds since 1970, rounded up."""
+def limit_headers(count: int, *, reset_s: float) -> dict[str, str]:
+    """Write the `X-RateLimit-*` of a refusal, where nothing is left; the reset is in seconds since 1970, rounded up."""
     return {
-        "X-RateLimit-Limit": str(state.limit),
-        "X-RateLimit-Remaining": str(state.remaining),
+        "X-RateLimit-Limit": str(count),
+        "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(math.ceil(reset_s)),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.domain.errors import ChatError, ErrorCode
-from api.rate_limiter import LimitState, limit_headers
+from api.rate_limiter import limit_headers
 
 RETRY_AFTER_MS = 5000
 
@@ -51,5 +51,5 @@ class ConnectionSlots:
 
 
 def _limit(detail: str, count: int) -> ChatError:
-    headers = limit_headers(LimitState(count, 0, RETRY_AFTER_MS), reset_s=time.time() + RETRY_AFTER_MS / 1000)
+    headers = limit_headers(count, reset_s=time.time() + RETRY_AFTER_MS / 1000)
     return ChatError(ErrorCode.CONNECTION_LIMIT, detail, retry_after_ms=RETRY_AFTER_MS, headers=headers)
