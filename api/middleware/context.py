@@ -21,7 +21,9 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 HIDDEN: Final = "…"
 _SEGMENT: Final = re.compile(r"(?!eyJ)[\w.~-]{0,40}", re.ASCII)
 _PATH_CHARS_MAX: Final = 512
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""A request id that a client may bring."""
+
 _SERVER_ERROR = 500
 
 
@@ -42,7 +44,7 @@ class ContextMiddleware:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_id()
+        request_id = given if REQUEST_ID.fullmatch(given) else self._new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -16,10 +16,8 @@ from api.protocol.frames import ban_object, member_object
 from api.protocol.objects import Ban, Member
 from api.rest.json_route import JsonRoute
 from api.rest.pages import NextCursor, Page, page_of
-from api.rest.problems import problems
+from api.rest.problems import IN_ROOM, problems
 from api.rest.schemas import RequestBody, RoomId, UserId
-
-_IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
 
 
 class MemberPage(BaseModel):
@@ -67,7 +65,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="List a room's members",
         response_model=MemberPage,
         response_description="A page of members.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(list_members))
     router.put(
         "/members/{user_id}",
@@ -75,7 +73,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Join, add somebody, or change a role",
         response_model=Member,
         response_description="The member as it is now.",
-        responses=problems(*_IN_ROOM, ErrorCode.LAST_OWNER, ErrorCode.TOO_MANY_ROOMS),
+        responses=problems(*IN_ROOM, ErrorCode.LAST_OWNER, ErrorCode.TOO_MANY_ROOMS),
     )(limits.limit(put_member))
     router.delete(
         "/members/{user_id}",
@@ -83,7 +81,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Leave, or take somebody out",
         status_code=204,
         response_description="The user is no member any more.",
-        responses=problems(*_IN_ROOM, ErrorCode.LAST_OWNER),
+        responses=problems(*IN_ROOM, ErrorCode.LAST_OWNER),
     )(limits.limit(remove_member))
     router.get(
         "/bans",
@@ -91,7 +89,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="List a room's bans",
         response_model=BanPage,
         response_description="A page of bans.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(list_bans))
     router.put(
         "/bans/{user_id}",
@@ -99,7 +97,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Take somebody out and keep them out",
         status_code=204,
         response_description="The user is banned.",
-        responses=problems(*_IN_ROOM, ErrorCode.LAST_OWNER),
+        responses=problems(*IN_ROOM, ErrorCode.LAST_OWNER),
     )(limits.limit(ban_user))
     router.delete(
         "/bans/{user_id}",
@@ -107,7 +105,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Let somebody join again",
         status_code=204,
         response_description="The user is not banned.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(unban_user))
     return router
 

@@ -15,10 +15,9 @@ from api.protocol.fields import PAGE_LIMIT_DEFAULT, Body, Epoch, IdempotencyKey,
 from api.protocol.frames import event_object, message_object
 from api.protocol.objects import Message
 from api.rest.json_route import JsonRoute
-from api.rest.problems import problems
+from api.rest.problems import IN_ROOM, problems
 from api.rest.schemas import MessageId, RequestBody, RoomId, may_be_absent
 
-_IN_ROOM = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
 _KEY_HEADER = Header(
     alias="Idempotency-Key",
     description="Unique per user for ever; one for each message.",
@@ -151,7 +150,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         response_description="The new message.",
         responses={
             200: {"model": Message, "description": "The key was known: the message that the first request made."},
-            **problems(*_IN_ROOM, ErrorCode.IDEMPOTENCY_CONFLICT),
+            **problems(*IN_ROOM, ErrorCode.IDEMPOTENCY_CONFLICT),
         },
     )(limits.limit(send_message))
     router.get(
@@ -160,7 +159,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         summary="Read messages",
         response_model=MessagePage,
         response_description="A page of messages.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(list_messages))
     router.get(
         "/rooms/{room_id}/events",
@@ -170,7 +169,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         response_description="A page of the log.",
         responses={
             200: {"content": {"application/json": {"example": _EVENT_PAGE}}},
-            **problems(*_IN_ROOM, ErrorCode.RESYNC_REQUIRED),
+            **problems(*IN_ROOM, ErrorCode.RESYNC_REQUIRED),
         },
     )(limits.limit(list_events))
     router.put(
@@ -179,7 +178,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         summary="Say how far one has read",
         status_code=204,
         response_description="The mark is there, or further up.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(mark_read))
     router.patch(
         "/messages/{message_id}",
@@ -187,7 +186,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         summary="Give one's own message another body",
         response_model=Message,
         response_description="The message as it is now.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(edit_message))
     router.delete(
         "/messages/{message_id}",
@@ -195,7 +194,7 @@ def build_router(limits: HttpLimits, message_limits: MessageLimits) -> APIRouter
         summary="Scrub a message's text; its place stays",
         status_code=204,
         response_description="The text is gone.",
-        responses=problems(*_IN_ROOM),
+        responses=problems(*IN_ROOM),
     )(limits.limit(delete_message))
     return router
 

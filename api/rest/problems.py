@@ -42,6 +42,9 @@ FOR_USERS: Final = (
 )
 """What every route may refuse that needs a token."""
 
+IN_ROOM: Final = (ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED)
+"""What every route into a room may refuse besides."""
+
 WRONG_PASSWORD: Final = (HTTPStatus.FORBIDDEN.value, ErrorCode.INVALID_CREDENTIALS)
 """Whoever is logged in has a good token, so a wrong password is 403."""
 

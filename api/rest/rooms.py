@@ -16,7 +16,7 @@ from api.protocol.frames import room_object
 from api.protocol.objects import Room
 from api.rest.json_route import JsonRoute
 from api.rest.pages import NextCursor, PageQuery, page_of
-from api.rest.problems import problems
+from api.rest.problems import IN_ROOM, problems
 from api.rest.schemas import RequestBody, RoomId
 
 
@@ -90,7 +90,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Change a room's name or topic",
         response_model=Room,
         response_description="The room as it is now.",
-        responses=problems(ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED, ErrorCode.ROOM_NAME_TAKEN),
+        responses=problems(*IN_ROOM, ErrorCode.ROOM_NAME_TAKEN),
     )(limits.limit(update_room))
     router.delete(
         "/{room_id}",
@@ -98,7 +98,7 @@ def build_router(limits: HttpLimits) -> APIRouter:
         summary="Delete a room for everyone",
         status_code=204,
         response_description="The room is gone; all below it is 404 from now on.",
-        responses=problems(ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN, ErrorCode.BANNED),
+        responses=problems(*IN_ROOM),
     )(limits.limit(delete_room))
     return router
 

@@ -1,6 +1,5 @@
 """Answers of the server itself, made before any application sees the request."""
 
-import re
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -12,11 +11,11 @@ from websockets.http11 import Response
 
 from api.broadcast.stats import Door, NodeStats
 from api.domain.errors import ChatError, ErrorCode
+from api.middleware.context import REQUEST_ID, REQUEST_ID_HEADER
 from api.middleware.headers import SECURITY_HEADERS
 from api.protocol import codec
 from api.protocol.problems import PROBLEM_MEDIA_TYPE, SPECS, problem, problem_headers
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CODES = {
     HTTPStatus.METHOD_NOT_ALLOWED: ErrorCode.METHOD_NOT_ALLOWED,
     HTTPStatus.REQUEST_URI_TOO_LONG: ErrorCode.TOO_LARGE,
@@ -64,7 +63,7 @@ def refusal(
             "Connection": "close, Upgrade" if status == HTTPStatus.UPGRADE_REQUIRED else "close",
             "Content-Length": str(len(body)),
             "Content-Type": PROBLEM_MEDIA_TYPE,
-            "X-Request-ID": request_id,
+            REQUEST_ID_HEADER: request_id,
             **SECURITY_HEADERS,
             **problem_headers(error),
         }
@@ -83,6 +82,6 @@ def count_refusal(app_state: Mapping[str, Any], door: Door, code: ErrorCode) -> 
 
 def _request_id(headers: Iterable[tuple[str, str]]) -> str:
     for name, value in headers:
-        if name.lower() == "x-request-id" and _REQUEST_ID.fullmatch(value):
+        if name.lower() == REQUEST_ID_HEADER.lower() and REQUEST_ID.fullmatch(value):
             return value
     return str(uuid7())

@@ -8,8 +8,8 @@ from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User, UserStatus
 from api.security.tokens import AccessTokens
 from api.store.base import Store
+from api.store.parts import in_parts
 from api.store.sessions import SessionRecord
-from api.store.users import in_parts
 
 # A revocation on this node takes effect at once; one that no message told of (another process, the bus down) after so
 # long at the latest. The contract allows 15 s.

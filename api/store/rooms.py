@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func
 
 from api.domain.models import Membership, Role, Room, RoomInfo, Visibility
 from api.domain.text import name_key
+from api.store.parts import in_parts
 from api.store.tables import events, members, rooms
-from api.store.users import in_parts
 
 UNREAD_MAX = 100
 

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
 
 from api.domain.models import Session, User, UserStatus
+from api.store.parts import in_parts
 from api.store.tables import refresh_tokens, sessions, tickets, users
-from api.store.users import in_parts, user_of
+from api.store.users import USER_COLUMNS, user_of
 
 
 class RefreshState(StrEnum):
@@ -62,7 +63,6 @@ _SESSION = (
     sessions.c.expires_at_ms,
     sessions.c.user_agent,
 )
-_USER = (users.c.id, users.c.username, users.c.display_name, users.c.role, users.c.created_at_ms)
 
 
 class SessionRows:
@@ -92,7 +92,7 @@ class SessionRows:
         found: dict[str, SessionRecord] = {}
         for part in in_parts(ids):
             query = (
-                select(*_SESSION, sessions.c.revoked_at_ms, *_USER, users.c.status)
+                select(*_SESSION, sessions.c.revoked_at_ms, *USER_COLUMNS, users.c.status)
                 .join(users, users.c.id == sessions.c.user_id)
                 .where(sessions.c.id.in_(part))
             )

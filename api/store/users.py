@@ -1,6 +1,6 @@
 """The rows of users: people's accounts, the deleted ones included, whose messages stay."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User, UserRef, UserRole, UserStatus
 from api.domain.text import name_key
+from api.store.parts import in_parts
 from api.store.tables import users
 
-# SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535; a few hundred at once cost nothing more.
-_IDS_AT_ONCE = 500
-
-_USER = (users.c.id, users.c.username, users.c.display_name, users.c.role, users.c.created_at_ms)
+USER_COLUMNS = (users.c.id, users.c.username, users.c.display_name, users.c.role, users.c.created_at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,8 @@ class Account:
     password_hash: str | None
 
 
-def in_parts(ids: Collection[str]) -> Iterator[Sequence[str]]:
-    """Cut ids into lists short enough for one `IN (...)`."""
-    listed = list(ids)
-    for start in range(0, len(listed), _IDS_AT_ONCE):
-        yield listed[start : start + _IDS_AT_ONCE]
-
-
 def user_of(row: Row[*tuple[Any, ...]]) -> User:
-    """Read a user from a row that has the columns of `users` under their own names."""
+    """Read a user from a row that has `USER_COLUMNS` under their own names."""
     return User(row.id, row.username, row.display_name, UserRole(row.role), row.created_at_ms)
 
 
@@ -68,7 +59,7 @@ class UserRows:
 
     def find(self, user_id: str) -> User | None:
         """Find a user by id; a deleted one too, under the name that is left of him."""
-        row = self._connection.execute(select(*_USER).where(users.c.id == user_id)).one_or_none()
+        row = self._connection.execute(select(*USER_COLUMNS).where(users.c.id == user_id)).one_or_none()
         return None if row is None else user_of(row)
 
     def find_by_username(self, username: str) -> User | None:
@@ -154,4 +145,4 @@ class UserRows:
 
 
 def _accounts() -> Select[*tuple[Any, ...]]:
-    return select(*_USER, users.c.status, users.c.password_hash)
+    return select(*USER_COLUMNS, users.c.status, users.c.password_hash)

@@ -3,11 +3,12 @@
 import base64
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
 from api import __version__
+from api.cli.checks.answer import json_object
 from api.cli.checks.finding import Finding, Findings, fault, ok, skipped, warning
 from api.cli.checks.settings import is_loopback
 
@@ -49,7 +50,7 @@ def check_address(url: str) -> Findings:
 
 def _ask(client: httpx2.Client, base: httpx2.URL) -> Findings:
     health = client.get("/healthz")
-    if _json(health) != {"status": "ok"}:
+    if json_object(health) != {"status": "ok"}:
         yield fault(
             _CHECK,
             f"{base}: GET /healthz is answered with {health.status_code}, and not by a chat server",
@@ -154,13 +155,5 @@ def _handshake(client: httpx2.Client, base: httpx2.URL, more: dict[str, str]) ->
     }
     answer = client.get("/v1/ws", headers=headers)
     return _Answer(
-        answer.status_code, str(_json(answer).get("code", "")), answer.headers.get("X-Request-ID", request_id)
+        answer.status_code, str(json_object(answer).get("code", "")), answer.headers.get("X-Request-ID", request_id)
     )
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

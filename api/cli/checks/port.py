@@ -1,10 +1,11 @@
 """The address to listen on: free, or held by the server, which is then asked how it is."""
 
 import errno
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
+from api.cli.checks.answer import json_object
 from api.cli.checks.finding import Finding, Findings, fault, ok, skipped, warning
 from api.cli.data_folder import is_locked, locking_process
 from api.cli.listener import bind, resolve, url_of, why_not
@@ -56,7 +57,7 @@ def _ask(settings: Settings, url: str) -> Findings:
         except httpx2.HTTPError as error:
             yield _no_answer(settings, url, error, is_ours=is_ours)
             return
-    if _json(health) != {"status": "ok"} or "checks" not in _json(readiness):
+    if json_object(health) != {"status": "ok"} or "checks" not in json_object(readiness):
         yield fault(_CHECK, f"another program answers at {url}", "End it, or set CHAT_PORT to a port that is free.")
         return
     if not is_ours:
@@ -68,7 +69,7 @@ def _ask(settings: Settings, url: str) -> Findings:
         )
         return
     yield ok(_CHECK, f"{_server(settings)} answers at {url}")
-    yield _ready(_json(readiness)["checks"])
+    yield _ready(json_object(readiness)["checks"])
 
 
 def _ready(checks: object) -> Finding:
@@ -100,11 +101,3 @@ def _no_answer(settings: Settings, url: str, error: httpx2.HTTPError, *, is_ours
 def _server(settings: Settings) -> str:
     process = locking_process(settings.data_dir)
     return "a server" if process is None else f"the server (process {process})"
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
