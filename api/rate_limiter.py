@@ -96,11 +96,9 @@ class NoRateLimiter:
     """See `RateLimiter`; lets everything in."""
 
     async def hit(self, rule: Rule, *key: str) -> int:  # noqa: ARG002 - the protocol's
-        """Let it in."""
         return 0
 
     async def wait_ms(self, rule: Rule, *key: str, cost: int = 1) -> int:  # noqa: ARG002 - the protocol's
-        """Let it in."""
         return 0
 
     async def forget(self, rule: Rule, *key: str) -> None:

@@ -33,7 +33,6 @@ class AllowedHostsMiddleware:
         self._suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         # These are asked by machines of the same network, by address.
         is_open = scope["type"] == "lifespan" or scope["path"] in MACHINE_PATHS
         if is_open or self._is_allowed(Headers(scope=scope).getlist("host"), scope.get("http_version")):

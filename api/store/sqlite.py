@@ -129,7 +129,6 @@ class SqliteStore:
         return await self._writer.changed_outside()
 
     def start(self) -> None:
-        """Start the writer's thread."""
         self._writer.start()
 
     async def stop(self) -> None:

@@ -101,7 +101,6 @@ class EditMessage(BaseCommand):
     body: Body
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
-        """Edit."""
         message = await context.messages.edit(caller.user, self.message_id, self.body)
         return {"message": frames.message_object(message)}
 
@@ -115,7 +114,6 @@ class DeleteMessage(BaseCommand):
     message_id: Id
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
-        """Delete."""
         message = await context.messages.delete(caller.user, self.message_id)
         return {"message": frames.message_object(message)}
 
@@ -136,7 +134,6 @@ class GetHistory(BaseCommand):
     limit: PageLimit = PAGE_LIMIT_DEFAULT
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
-        """Read one page."""
         page = await context.messages.events(
             caller.user, self.room_id, after_seq=self.after_seq, epoch=self.epoch, limit=self.limit
         )
@@ -158,7 +155,6 @@ class MarkRead(BaseCommand):
     seq: Seq
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
-        """Move the mark up."""
         read_seq = await context.messages.mark_read(caller.user, self.room_id, self.seq, caller)
         return {"room_id": self.room_id, "read_seq": read_seq}
 
@@ -172,7 +168,6 @@ class SetTyping(BaseCommand):
     typing: bool
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:
-        """Show it."""
         await context.messages.set_typing(caller.user, self.room_id, caller, is_typing=self.typing)
         return {}
 
@@ -209,7 +204,6 @@ class Ping(BaseCommand):
     type: Literal["ping"]
 
     async def execute(self, caller: Caller, context: CommandContext) -> frames.Json:  # noqa: ARG002 - as every command
-        """Tell the time."""
         return {"server_time": rfc3339(context.clock_ms())}
 
 
