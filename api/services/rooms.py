@@ -9,6 +9,7 @@ from api.domain.errors import ChatError, ErrorCode, forbidden
 from api.domain.events import EventType
 from api.domain.models import Role, Room, RoomInfo, User, Visibility
 from api.services import access
+from api.services.users import still_there
 from api.store.base import Store
 from api.store.snapshot import Unit
 
@@ -56,11 +57,12 @@ class Rooms:
         """Make a room that the user owns.
 
         Raises:
-            ChatError: `room_name_taken`, `too_many_rooms`.
+            ChatError: `room_name_taken`, `too_many_rooms`; `session_revoked`, the account was deleted in the meantime.
         """
         info = RoomInfo(self._new_id(), name, topic, visibility)
 
         def job(unit: Unit) -> Room:
+            still_there(unit, user.id)
             if unit.members.room_count(user.id) >= self._rooms_per_user_max:
                 raise too_many_rooms()
             _claim_name(unit, info)

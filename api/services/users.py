@@ -51,16 +51,26 @@ class Users:
         """
 
         def job(unit: Unit) -> User:
-            account = unit.users.account(principal.user.id)
-            if account is None or account.status is UserStatus.DELETED:
-                raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
-            unit.users.set_display_name(principal.user.id, display_name)
-            return replace(account.user, display_name=display_name)
+            user = still_there(unit, principal.user.id)
+            unit.users.set_display_name(user.id, display_name)
+            return replace(user, display_name=display_name)
 
         user = await self._store.write(job)
         self._authenticator.invalidate_user(user.id)
         self._live.refresh_user(user)
         return user
+
+
+def still_there(unit: Unit, user_id: str) -> User:
+    """Find the user who asks, as he is now; his token was looked at before the transaction.
+
+    Raises:
+        ChatError: `session_revoked`, the account was deleted in the meantime.
+    """
+    account = unit.users.account(user_id)
+    if account is None or account.status is UserStatus.DELETED:
+        raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
+    return account.user
 
 
 def username_or_none(text: str) -> str | None:

@@ -42,6 +42,14 @@ async def test_his_live_connections_are_in_it_when_he_hears_of_it(town: Town) ->
     assert all(room.id in connection.room_ids for connection in connections)
 
 
+async def test_who_deleted_the_account_in_the_meantime_makes_no_room(town: Town) -> None:
+    """Nobody else could ever own it, or be rid of it."""
+    await town.scene.store.write(lambda unit: unit.users.mark_deleted(town["stranger"].id))
+    making = town.rooms.create(town["stranger"], name="Tea", topic="", visibility=PUBLIC)
+    assert await town.outcome(making) == "session_revoked"
+    assert await town.outcome(town.rooms.create(town["member"], name="Tea", topic="", visibility=PUBLIC)) == "ok"
+
+
 async def test_a_public_name_is_given_once(town: Town) -> None:
     create, update = town.rooms.create, town.rooms.update
     await create(town["owner"], name="Tea", topic="", visibility=PUBLIC)
