@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import httptools
 import structlog
@@ -13,6 +13,8 @@ from uvicorn.server import ServerState
 
 from api import log_events
 from api.server.refusals import code_of, count_refusal, refusal
+
+_WITHOUT_UPGRADE: Final = "1.0"
 
 
 class ChatHttpProtocol(HttpToolsProtocol):
@@ -59,6 +61,10 @@ class ChatHttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, self._serving)
         else:
             self._end_after_answer()
+
+    def _should_upgrade(self) -> bool:
+        """Take no upgrade from HTTP/1.0 (RFC 9110 §7.8): a proxy of that age passes the field on unread."""
+        return self.parser.get_http_version() != _WITHOUT_UPGRADE and super()._should_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._serving = cycle

@@ -176,8 +176,9 @@ async def test_a_plain_request_to_the_socket_is_refused_as_a_problem(person: Mak
         (rb"Sec-WebSocket-Key: [^\r]+\r\n", b""),
         (rb"^GET ", b"POST "),
         (rb"Connection: Upgrade", b"Connection: close"),
+        (rb" HTTP/1\.1", b" HTTP/1.0"),
     ],
-    ids=["version 8", "no version", "bad key", "no key", "POST", "no upgrade"],
+    ids=["version 8", "no version", "bad key", "no key", "POST", "no upgrade", "HTTP/1.0"],
 )
 async def test_a_broken_handshake_is_refused_whatever_token_it_has(
     person: MakePerson, line: bytes, replacement: bytes

@@ -106,3 +106,12 @@ async def test_an_upgrade_of_a_client_that_does_not_read_ends_the_connection() -
     assert await house.receive(HANDSHAKE) == b""
     assert house.was_cut
     assert house.asked == []
+
+
+async def test_an_upgrade_in_http_1_0_is_a_plain_request_and_the_last() -> None:
+    house = House()
+    house.may_answer.set()
+    answer = await house.receive(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"), client_frame(TEXT, b"first"))
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert house.asked == ["http"]
+    assert house.transport.is_closing()
