@@ -21,6 +21,7 @@ from api.middleware.headers import SecurityHeadersMiddleware
 from api.middleware.hosts import AllowedHostsMiddleware
 from api.middleware.methods import HeadMiddleware
 from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
+from api.middleware.single_headers import SingleHeadersMiddleware
 from api.resources import open_resources
 from api.rest import auth, members, messages, metrics, operations, rooms, sessions, socket, users
 from api.rest.docs_page import add_docs_page
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, lines_dropped: Callable[[], int] = lambda:
     # The last one added is the first one asked.
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, bytes_max=BODY_BYTES_MAX, seconds_max=BODY_SECONDS_MAX)
+    app.add_middleware(SingleHeadersMiddleware)
     app.add_middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)
     app.add_middleware(UnforeseenErrorMiddleware)
     # Around all that refuses: a page may read why.

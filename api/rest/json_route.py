@@ -1,6 +1,7 @@
 """How REST bodies are read: JSON in UTF-8 (RFC 8259 §8.1) and nothing else that Python's reader would guess.
 
-The form of the log-in passes here too. No field may be there twice, in neither (RFC 6749 §3.2 says so of forms).
+The form of the log-in passes here too, and every query. No field may be there twice, in none of them (RFC 6749 §3.2
+says so of forms).
 """
 
 from collections.abc import Callable, Coroutine
@@ -10,7 +11,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.exceptions import HTTPException
 
 from api.middleware.errors import FIELDS_MAX, repeated_field, too_many_fields, unreadable_body
@@ -31,13 +32,20 @@ class _JsonRequest(Request):
 
     async def _get_form(self, **limits: Any) -> FormData:  # noqa: ANN401 - Starlette's
         form = await super()._get_form(**limits)
-        seen: set[str] = set()
-        for name, _ in form.multi_items():
-            if name in seen:
-                await form.close()
-                raise RequestValidationError([repeated_field("body", name)])
-            seen.add(name)
+        repeated = _repeated(form)
+        if repeated is not None:
+            await form.close()
+            raise RequestValidationError([repeated_field("body", repeated)])
         return form
+
+
+def _repeated(fields: ImmutableMultiDict[str, Any]) -> str | None:
+    seen: set[str] = set()
+    for name, _ in fields.multi_items():
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class JsonRoute(APIRoute):
@@ -48,6 +56,9 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
+            parameter = _repeated(request.query_params)
+            if parameter is not None:
+                raise RequestValidationError([repeated_field("query", parameter)])
             try:
                 return await handle(_JsonRequest(request.scope, request.receive))
             except HTTPException as error:

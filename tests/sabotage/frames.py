@@ -102,8 +102,20 @@ TOPIC: Final = Topic(
         Sabotage(
             ["56"],
             "take the last of two fields in a form",
-            [Edit("api/rest/json_route.py", "            if name in seen:", "            if not form:")],
+            [Edit("api/rest/json_route.py", "_repeated(form)", "None")],
             [_TWICE_IN_A_FORM],
+        ),
+        Sabotage(
+            ["56"],
+            "take the last of two parameters in a query",
+            [Edit("api/rest/json_route.py", "_repeated(request.query_params)", "None")],
+            ["tests/unit/rest/test_json_route.py::test_a_parameter_of_the_query_that_is_there_twice_is_refused"],
+        ),
+        Sabotage(
+            ["56"],
+            "take the first of two tokens",
+            [Edit("api/middleware/single_headers.py", "(name)) > 1", "(name)) > 2")],
+            ["tests/server/test_ambiguous_requests.py::test_two_tokens_are_one_too_many_at_both_doors"],
         ),
         Sabotage(
             ["57", "T11"],

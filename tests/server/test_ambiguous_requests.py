@@ -115,3 +115,16 @@ async def test_a_request_or_a_handshake_for_no_host_is_refused(
     named = f"Host: 127.0.0.1:{server.port}\r\n".encode()
     assert named in upgrade
     check_problem(await exchange(server, upgrade.replace(named, lines.encode())), 400, "bad_request")
+
+
+@pytest.mark.wire("bad_request")
+@pytest.mark.parametrize("order", ["the good one first", "the good one last"])
+async def test_two_tokens_are_one_too_many_at_both_doors(server: ServerProcess, token_of: TokenOf, order: str) -> None:
+    tokens = [f"Bearer {token_of(server)}", "Bearer other"]
+    if order == "the good one last":
+        tokens.reverse()
+    headers = [("Authorization", token) for token in tokens]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    request = f"GET /v1/users/me HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{lines}\r\n"
+    check_problem(await exchange(server, request.encode()), 400, "bad_request")
+    check_problem(await exchange(server, upgrade_request(server, headers=headers)), 400, "bad_request")

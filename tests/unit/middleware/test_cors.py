@@ -89,6 +89,7 @@ def test_cors_stands_around_all_that_refuses() -> None:
         "CorsMiddleware",
         "UnforeseenErrorMiddleware",
         "AllowedHostsMiddleware",
+        "SingleHeadersMiddleware",
         "BodyLimitMiddleware",
         "HeadMiddleware",
     ]

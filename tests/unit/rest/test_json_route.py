@@ -107,3 +107,9 @@ async def test_an_object_of_many_fields_is_one_error() -> None:
 
 async def test_what_a_handler_refuses_stays_what_it_is() -> None:
     check_problem(await send(b'{"raise": 1}'), 405, "method_not_allowed")
+
+
+async def test_a_parameter_of_the_query_that_is_there_twice_is_refused() -> None:
+    assert (await send(b"{}", "/?x=1&y=1")).status_code == 200
+    document = check_problem(await send(b"{}", "/?x=1&y=1&x=1"), 422, "validation_error")
+    assert [(error["loc"], error["type"]) for error in document["errors"]] == [(["query", "x"], "repeated_field")]
