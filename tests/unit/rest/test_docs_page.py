@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -48,3 +49,11 @@ async def test_the_documentation_can_be_switched_off(tmp_path: Path) -> None:
         http = await inside.client()
         for path in ("/docs", "/openapi.json", "/docs/page/start.js"):
             check_problem(await http.get(path), 404, "not_found")
+
+
+async def test_the_page_lets_people_log_in_by_the_one_scheme_that_a_page_can_use(inside: Inside) -> None:
+    http = await inside.client()
+    schemes = (await http.get("/openapi.json")).json()["components"]["securitySchemes"].values()
+    kept = re.search(r'get\("type"\) === "(\w+)"', (await http.get("/docs/page/start.js")).text)
+    assert kept is not None
+    assert [set(scheme["flows"]) for scheme in schemes if scheme["type"] == kept[1]] == [{"password"}]
