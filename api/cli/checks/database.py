@@ -46,7 +46,11 @@ def check_database(settings: Settings) -> Findings:
         yield _integrity(database)
         yield from _clock(database, time.time)
     except (sqlite3.Error, SQLAlchemyError, OSError) as error:
-        yield fault("database.file", f"{path.absolute()} {reason(error, path)}", "See what it says; else " + _RESTORE)
+        yield fault(
+            "database.file",
+            f"{path.absolute()} {reason(error, path)}",
+            "See what it says. If that does not help: " + _RESTORE,
+        )
 
 
 def _synchronous(database: Inspection) -> Finding:

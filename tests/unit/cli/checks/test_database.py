@@ -75,6 +75,7 @@ def test_one_that_is_none_is_a_fault_and_the_rest_is_left(settings: Settings) ->
     findings = list(check_database(settings))
     assert worst(findings) == {"database.file": Level.FAULT}
     assert "is no SQLite database" in by_check(findings)["database.file"].found
+    assert "If that does not help: Stop" in by_check(findings)["database.file"].action
 
 
 def test_one_of_a_newer_version_is_a_fault(settings: Settings) -> None:
