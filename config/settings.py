@@ -105,7 +105,10 @@ class Settings(BaseSettings):
         default=True, description="false switches every rate limit off, not the connection limits."
     )
     rate_limit_signup: RateLimit = Field("60/hour", description="Sign-ups of one address.")
-    rate_limit_login: RateLimit = Field("10/15 minutes", description="Failed logins into one account from one address.")
+    rate_limit_login: RateLimit = Field(
+        "10/15 minutes",
+        description="Failed logins into one account from one address; ten times as many into all accounts from it.",
+    )
     rate_limit_rest: RateLimit = Field("600/minute", description="REST requests of one user, or of one address.")
     rate_limit_handshake: RateLimit = Field("600/minute", description="WebSocket handshakes of one address.")
     rate_limit_messages: RateLimit = Field(

@@ -83,6 +83,7 @@ async def test_the_questions_to_the_log_have_answers(
     socket = await ada.connect()
     async with http_client(server) as http:
         answer = await login(http, "ada", fresh_password())
+        await http.get("/v1/users/me", headers={"Authorization": "Bearer stolen"})
     assert server.terminate() == 0
     await socket.closed()
 
@@ -93,12 +94,20 @@ async def test_the_questions_to_the_log_have_answers(
     questions = questions.replace('"request_id":"…"', f'"request_id":"{request_id}"')
     shell = Shell(tmp_path, os.environ)
     try:
-        stats, failing, attackers, named, connected, requested = map(shell.run, questions.strip().splitlines())
+        stats, failing, guessers, attackers, still_open, named, connected, requested = map(
+            shell.run, questions.strip().splitlines()
+        )
+        log = (tmp_path / "chat.log").read_text().replace("ws.disconnected", "ws.…")
+        (tmp_path / "chat.log").write_text(log)
+        unparted = shell.run(next(line for line in questions.splitlines() if line.startswith("tac ")))
     finally:
         shell.close()
     assert '"connections":0' in stats
     assert "auth.login_failed" in failing
-    assert attackers.split() == ["1", '"client":"127.0.0.1"']
+    assert guessers.split() == ["1", '"client":"127.0.0.1"']
+    assert attackers.split() == ["2", '"client":"127.0.0.1"'], "the password, and the token"
+    assert still_open.split() == []
+    assert unparted.split() == [f'"connection_id":"{connection_id}"']
     assert ada.id in named
     assert [event for event in ("ws.connected", "ws.disconnected") if event in connected] != []
     assert "auth.login_failed" in requested
