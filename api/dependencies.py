@@ -50,6 +50,8 @@ async def current_principal(
     try:
         principal = await resources.authenticator.authenticate(token or None)
     except ChatError as error:
+        if error.user_id is not None:
+            bind_user(error.user_id)
         log_events.AUTH_REFUSED.emit(
             code=error.code.value, client=client_address(request), path=shown_path(request.scope)
         )

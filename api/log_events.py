@@ -63,8 +63,9 @@ AUTH_LOGIN_FAILED: Final = _event(
 )
 AUTH_REFUSED: Final = _info(
     "auth.refused",
-    "code client path",
-    "A REST request had no usable token; `code` is the error it got. Handshakes have ws.refused.",
+    "code client path user_id",
+    "A REST request had no usable token; `code` is the error it got, `user_id` whose token it was, where that is sure."
+    " Handshakes have ws.refused.",
     "Single ones are clients with an expired token. A stream of invalid_token from one `client` is somebody guessing.",
 )
 AUTH_REFRESH_REUSED: Final = _event(

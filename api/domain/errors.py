@@ -60,6 +60,7 @@ class ChatError(Exception):
         errors: the refused fields.
         status: an HTTP status that differs from the code's own (`invalid_credentials` of a logged-in user is 403).
         headers: further HTTP headers of the answer.
+        user_id: whose token was refused, for the log alone.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class ChatError(Exception):
         errors: Sequence[FieldError] = (),
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        user_id: str | None = None,
     ) -> None:
         super().__init__(f"{code.value}: {detail}")
         self.code = code
@@ -79,6 +81,7 @@ class ChatError(Exception):
         self.errors = errors
         self.status = status
         self.headers = headers
+        self.user_id = user_id
 
 
 def not_found(what: str) -> ChatError:

@@ -100,7 +100,7 @@ class AccessTokens:
         if claims is None:
             raise ChatError(ErrorCode.INVALID_TOKEN, "The access token is not valid.")
         if claims.expires_at_ms <= self._clock_ms():
-            raise ChatError(ErrorCode.TOKEN_EXPIRED, "The access token has expired.")
+            raise ChatError(ErrorCode.TOKEN_EXPIRED, "The access token has expired.", user_id=claims.user_id)
         return claims
 
     def _verified(self, token: str) -> Claims | None:

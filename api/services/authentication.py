@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User, UserStatus
@@ -15,6 +16,10 @@ from api.store.sessions import SessionRecord
 # long at the latest. The contract allows 15 s.
 CACHE_SECONDS = 10.0
 _CACHE_MAX = 10_000
+_FAULTS: Final = {
+    ErrorCode.ACCOUNT_SUSPENDED: "This account is suspended.",
+    ErrorCode.SESSION_REVOKED: "This session has ended; log in again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,9 @@ class Authenticator:
             raise ChatError(ErrorCode.TOKEN_EXPIRED, "The access token has expired.")
         record = self._cached(session_id) or await self._read(session_id)
         found = _user_or_fault(record, now_ms)
-        if found is ErrorCode.ACCOUNT_SUSPENDED:
-            raise ChatError(ErrorCode.ACCOUNT_SUSPENDED, "This account is suspended.")
         if isinstance(found, ErrorCode):
-            raise ChatError(ErrorCode.SESSION_REVOKED, "This session has ended; log in again.")
+            user_id = None if record is None else record.user.id
+            raise ChatError(found, _FAULTS[found], user_id=user_id)
         self._used_at_ms[session_id] = now_ms
         return Principal(found, session_id, expires_at_ms)
 

@@ -97,7 +97,12 @@ class Handshake:
         if offered and SUBPROTOCOL not in offered:
             raise ChatError(ErrorCode.BAD_REQUEST, f"Offer the subprotocol {SUBPROTOCOL}.")
         self._slots.check(None)
-        principal, way = await self._authenticate(websocket, offered)
+        try:
+            principal, way = await self._authenticate(websocket, offered)
+        except ChatError as error:
+            if error.user_id is not None:
+                bind_user(error.user_id)
+            raise
         bind_user(principal.user.id)
         self._slots.check(principal.user.id)
         return Admission(principal, way, SUBPROTOCOL if offered else None)

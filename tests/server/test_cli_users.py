@@ -48,6 +48,8 @@ async def test_suspending_closes_every_door_of_a_user(person: MakePerson, make_r
     check_problem(await login(eve.http, ada.username, ada.password), 403, "account_suspended")
     answer = await eve.http.post("/v1/auth/refresh", json={"refresh_token": ada.refresh_token})
     check_problem(answer, 403, "account_suspended")
+    for event in ("auth.refused", "ws.refused"):
+        await ada.server.wait_for_log(event, code="account_suspended", user_id=ada.id)
 
     assert done(await eve.http.get(f"/v1/users/{ada.id}")) == ada.user, "others see no difference"
     members = done(await eve.http.get(f"/v1/rooms/{room['id']}/members"))["items"]

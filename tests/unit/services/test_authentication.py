@@ -76,6 +76,29 @@ async def test_a_suspended_user_is_told_so(house: House) -> None:
     assert await refusal(house, pair.access_token) is ErrorCode.ACCOUNT_SUSPENDED
 
 
+@pytest.mark.parametrize("why", [ErrorCode.TOKEN_EXPIRED, ErrorCode.SESSION_REVOKED, ErrorCode.ACCOUNT_SUSPENDED])
+async def test_a_refusal_says_whose_token_it_was(house: House, why: ErrorCode) -> None:
+    principal, pair = await house.enter("ada")
+    match why:
+        case ErrorCode.TOKEN_EXPIRED:
+            house.clock.now_ms = principal.expires_at_ms
+        case ErrorCode.SESSION_REVOKED:
+            await house.sessions.log_out(principal)
+        case _:
+            await house.administration.suspend("ada")
+            house.authenticator.invalidate_all()
+    with pytest.raises(ChatError) as caught:
+        await house.authenticator.authenticate(pair.access_token)
+    assert (caught.value.code, caught.value.user_id) == (why, principal.user.id)
+
+
+@pytest.mark.parametrize("token", [None, "x.y.z"])
+async def test_of_what_is_no_token_nobody_knows_whose_it_is(house: House, token: str | None) -> None:
+    with pytest.raises(ChatError) as caught:
+        await house.authenticator.authenticate(token)
+    assert caught.value.user_id is None
+
+
 async def test_a_session_is_read_once_in_a_while(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     _, pair = await house.enter("ada")
     house.authenticator.invalidate_all()
