@@ -41,7 +41,9 @@ class Dispatcher:
     ) -> None:
         self.room_id = room_id
         self.head = 0
+        # None until somebody has asked the store; `recounts` tells whether his answer is still up to date.
         self.member_count: int | None = None
+        self.recounts = 0
         self.is_active = False
         self._highest = 0
         # Membership changes by user, complete above `_known_from`.
@@ -55,10 +57,9 @@ class Dispatcher:
         self._refill: asyncio.Task[None] | None = None
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
 
-    def activate(self, head: int, member_count: int) -> None:
+    def activate(self, head: int) -> None:
         """Begin at `head`, which was read after the broker had confirmed the subscription."""
         self.head = self._known_from = head
-        self.member_count = member_count
         self.is_active = True
         if self._highest > head:
             self.catch_up()
@@ -82,10 +83,8 @@ class Dispatcher:
         else:
             self.catch_up()
 
-    def notice(self, last_seq: int, member_count: int | None = None) -> None:
+    def notice(self, last_seq: int) -> None:
         """Learn from the store how long the log is: this heals a lost tail, which no later hint would show."""
-        if member_count is not None:
-            self.member_count = member_count
         self._highest = max(self._highest, last_seq)
         if self.is_active and last_seq > self.head:
             self.catch_up()
@@ -122,6 +121,11 @@ class Dispatcher:
         Of what came before this dispatcher began, or was forgotten, it knows nothing: ask the store again.
         """
         return self.is_active and self._known_from <= seq and self._changed.get(user_id, 0) <= seq
+
+    def recount(self) -> None:
+        """Learn that there are more or fewer members now, or may be; also that an answer on its way is out of date."""
+        self.member_count = None
+        self.recounts += 1
 
     def forget_changes(self) -> None:
         """Drop the membership changes that `is_current` goes by; who is on the way in has to look again."""
@@ -205,7 +209,7 @@ class Dispatcher:
 
     def _member_changed(self, event: Event, user_id: str) -> None:
         self._changed[user_id] = event.seq
-        self.member_count = None
+        self.recount()
         if event.joiner is not None:
             self._on_joined(user_id, self.room_id)
         else:

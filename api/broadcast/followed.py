@@ -77,10 +77,11 @@ class FollowedRooms:
         if not room_ids:
             return
         heads = await self._store.read(lambda snapshot: snapshot.rooms.heads(room_ids))
-        for room_id, (last_seq, member_count) in heads.items():
+        for room_id, (last_seq, _member_count) in heads.items():
             if (followed := self._dispatchers.get(room_id)) is not None:
-                followed.notice(last_seq, member_count)
+                followed.notice(last_seq)
                 followed.forget_changes()
+                followed.recount()  # no event tells of a sign-up on another node
 
     async def _activate(self, room_id: str) -> Dispatcher:
         dispatcher = Dispatcher(
@@ -93,11 +94,11 @@ class FollowedRooms:
         self._dispatchers[room_id] = dispatcher
         try:
             await self._broker.subscribe(room_id, self._on_hint)
-            last_seq, member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
+            last_seq, _member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
         except BaseException:
             self._unfollow(dispatcher)
             raise
-        dispatcher.activate(last_seq, member_count)
+        dispatcher.activate(last_seq)
         return dispatcher
 
     def _unfollow(self, dispatcher: Dispatcher) -> None:

@@ -67,6 +67,8 @@ class BroadcastManager:
             if isinstance(entry, Append):
                 self._settle_alone(entry)
             else:
+                for room_id in entry.recounted:
+                    self._recount(room_id)
                 for event in entry.events:
                     self._publish_alone(event)
 
@@ -113,6 +115,11 @@ class BroadcastManager:
     def _publish(self, event: Event) -> None:
         self._offer(event)
         self._broker.publish(event.room_id, EventHint(event), self._hint_received)
+
+    def _recount(self, room_id: str) -> None:
+        dispatcher = self._followed.get(room_id)
+        if dispatcher is not None:
+            dispatcher.recount()
 
     def _offer(self, event: Event) -> None:
         dispatcher = self._followed.get(event.room_id)
@@ -171,7 +178,10 @@ class BroadcastManager:
         dispatcher = self._followed.get(room_id)
         if dispatcher is not None and dispatcher.member_count is not None:
             return dispatcher.member_count
+        recounts = None if dispatcher is None else dispatcher.recounts
         _last_seq, member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
+        if dispatcher is not None and dispatcher.recounts == recounts:
+            dispatcher.member_count = member_count
         return member_count
 
     def push(self, hint: EphemeralHint, sender: Connection | None) -> None:

@@ -1,6 +1,6 @@
 """What services may ask of the store. The guarantees stand here; `tests/contract` checks them on every backend."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -33,9 +33,14 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The events that one job other than a message added to logs, in their order."""
+    """What one job other than a message did that the live stream has to know.
+
+    `events` are those that it added to logs, in their order. `recounted` are the rooms that have more or fewer members
+    now: people come into the default room by signing up, and go by deleting their account, without an event.
+    """
 
     events: Sequence[Event]
+    recounted: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,13 @@ class Place:
 
 
 class MemberRows:
-    """The memberships, departures and bans of one transaction."""
+    """The memberships, departures and bans of one transaction.
+
+    `recounted` gathers the rooms whose number of members was changed through this.
+    """
 
     def __init__(self, connection: Connection) -> None:
+        self.recounted: set[str] = set()
         self._connection = connection
         self._users = UserRows(connection)
 
@@ -160,6 +164,7 @@ class MemberRows:
         ]
 
     def _count(self, room_id: str, change: int) -> None:
+        self.recounted.add(room_id)
         self._connection.execute(
             update(rooms).where(rooms.c.id == room_id).values(member_count=rooms.c.member_count + change)
         )

@@ -28,7 +28,8 @@ class Snapshot:
 class Unit(Snapshot):
     """One job in the write transaction: it alone sees and changes the rows until it returns.
 
-    `now_ms` is one moment for the whole job. `events` gathers what the job added to logs, for those who listen.
+    `now_ms` is one moment for the whole job. `events` gathers what the job added to logs, for those who listen, and
+    `members.recounted` the rooms that it changed the number of members of.
     """
 
     def __init__(self, connection: Connection, now_ms: int) -> None:

@@ -212,8 +212,10 @@ class Writer:
         for item in batch:
             if not isinstance(item, _Job):
                 committed.append(item)
-            elif item.error is None and item.unit is not None and item.unit.events:
-                committed.append(Written(item.unit.events))
+            elif item.error is None and item.unit is not None:
+                events, recounted = item.unit.events, item.unit.members.recounted
+                if events or recounted:
+                    committed.append(Written(events, recounted))
         try:
             self._on_committed(committed)
         finally:

@@ -155,6 +155,11 @@ async def test_a_write_returns_after_its_events_were_told(place: Place) -> None:
     assert len(place.told) == 1, "a node is told of its own commits"
 
 
+async def test_a_room_that_members_come_into_without_an_event_is_told_of(place: Place) -> None:
+    await place.here.write(lambda unit: unit.members.remove(place.room.id, place.ada.id))
+    assert place.told == [Written([], {place.room.id})]
+
+
 @pytest.mark.parametrize("error", [ChatError(ErrorCode.FORBIDDEN, "no"), LookupError("a fault")])
 async def test_an_error_undoes_its_job_is_raised_and_is_told_to_nobody(place: Place, error: Exception) -> None:
     def job(unit: Unit) -> None:

@@ -42,8 +42,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/broadcast/followed.py",
-                    "                followed.notice(last_seq, member_count)\n",
-                    "                followed.member_count = member_count\n",
+                    "                followed.notice(last_seq)\n",
+                    "",
                 )
             ],
             [

@@ -151,8 +151,8 @@ class StagedStore:
         for item in items:
             if isinstance(item, Append):
                 entries.append(item)
-            elif item.error is None and item.unit is not None and item.unit.events:
-                entries.append(Written(item.unit.events))
+            elif item.error is None and item.unit is not None:
+                entries.append(Written(item.unit.events, item.unit.members.recounted))
         self.on_committed(entries)
         for item in items:
             if isinstance(item, _Job) and not item.future.done():

@@ -23,7 +23,7 @@ def event(seq: int) -> Event:
 
 def dispatcher_on(read: Callable[[str, int, int], Awaitable[list[Event]]]) -> Dispatcher:
     made = Dispatcher(ROOM, read_events=read, origins={}, on_joined=lambda *_: None, stats=NodeStats())
-    made.activate(0, 1)
+    made.activate(0)
     return made
 
 

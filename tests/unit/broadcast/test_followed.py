@@ -75,6 +75,21 @@ async def test_a_join_that_a_check_saw_and_a_newcomer_did_not_is_found_by_the_ne
     place.cluster.check()
 
 
+@pytest.mark.parametrize("asks", ["check", "typing"])
+async def test_a_number_of_members_that_was_overtaken_on_its_way_is_not_kept(place: Place, asks: str) -> None:
+    await place.connect(place.cluster.connection(place.ada))
+    manager = place.here.manager
+    place.stage.spawn(manager.check_rooms() if asks == "check" else manager.member_count(place.room))
+    await place.stage.settle()
+    asked = place.stage.open_steps()
+    place.stage.spawn(place.here.store.write(lambda unit: unit.members.remove(place.room, place.ada.id)))
+    await place.stage.take_all(keep=lambda step: step in asked)
+    await place.everything()
+    counted = place.stage.spawn(manager.member_count(place.room))
+    await place.everything()
+    assert counted.result() == 0
+
+
 async def test_an_admission_that_failed_is_made_up_for_even_if_another_connection_came_meanwhile(place: Place) -> None:
     await place.connect(place.bobs)
     with capture_logs() as logs:

@@ -17,6 +17,7 @@ from api.domain.events import Event, EventType
 from api.domain.models import Room, UserRole
 from api.protocol import frames
 from api.protocol.problems import CloseCode
+from api.services.accounts import enrol
 from api.store.base import Append, Written
 from tests.unit.broadcast.connections import RecordingConnection, RecordingOrigin
 from tests.unit.services.town import Town, open_town
@@ -190,6 +191,16 @@ class TestPushes:
         await town.connect("member")
         assert await town.manager.member_count(town.public) == 3
         assert town.manager.followed_rooms == 3, "the default room, too"
+
+    async def test_who_signs_up_or_goes_away_for_good_counts_at_once_though_no_event_tells_of_it(
+        self, town: Town
+    ) -> None:
+        await town.connect("member")
+        before = await town.manager.member_count(town.general)
+        newcomer = await town.scene.store.write(lambda unit: enrol(unit, "newcomer", None, "no hash"))
+        assert await town.manager.member_count(town.general) == before + 1
+        await town.scene.store.write(lambda unit: unit.members.remove(town.general, newcomer.id))
+        assert await town.manager.member_count(town.general) == before
 
 
 class TestConnections:

@@ -44,7 +44,7 @@ async def test_what_is_queued_together_is_committed_and_told_in_its_order(scene:
     heard = await scene.hears(4)
     event = await joining
     assert [heard[0], *heard[2:]] == [first, *last]
-    assert heard[1] == Written([event])
+    assert heard[1] == Written([event], {room})
     assert [outcome(first), event.seq, *map(outcome, last)] == [2, 3, 4, 5]
     assert tellings == [0, 4], "one batch, one telling"
     assert [event.seq for event in await scene.log(room)] == [1, 2, 3, 4, 5]
