@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
@@ -18,6 +18,9 @@ from websockets.typing import StatusLike
 
 from api import log_events
 from api.server.refusals import code_of, count_refusal, refusal
+
+# How long a peer that said goodbye, or broke the protocol, gets to take the last bytes.
+LINGER_S: Final = 2.0
 
 
 class HandshakeProtocol(WebSocketsSansIOProtocol):
@@ -70,7 +73,29 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         answer = b"".join(self.conn.data_to_send()) or self._reject(HTTPStatus.BAD_REQUEST, "").serialize()
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
         self.transport.write(answer)
-        self.transport.close()
+        self._end_this_side()
+
+    def _end_this_side(self) -> None:
+        """Send what was written and the end of this side alone; what still comes is read for a moment.
+
+        Closing the socket while the client still sends would reset the connection, and what says why would be lost with
+        it.
+        """
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.transport.resume_reading()
+        else:
+            self.transport.close()
+        self._abort_after(LINGER_S)
+
+    def _abort_after(self, delay_s: float) -> None:
+        """Cut the line unless it is gone in `delay_s`; an earlier deadline stays."""
+        if self.close_timer is not None:
+            if self.close_timer.when() <= self.loop.time() + delay_s:
+                return
+            self.close_timer.cancel()
+        if not self.disconnected:
+            self.close_timer = self.loop.call_later(delay_s, self.transport.abort)
 
     async def _serve_application(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Run the application; that the client left before its answer is no fault of it, whatever it raises then."""

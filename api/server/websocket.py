@@ -14,14 +14,12 @@ from websockets.protocol import Event, State
 
 from api.broadcast.wire import NOBODYS, Ending, Sink
 from api.server.framing import ping_frame, text_frame_header
-from api.server.handshake import HandshakeProtocol
+from api.server.handshake import LINGER_S, HandshakeProtocol
 from api.server.tcp import set_socket_options
 
 WIRE_EXTENSION: Final = "chat.wire"
 # The transport asks for a pause above this; what one write brings comes on top.
 WRITE_HIGH_BYTES: Final = 64 * 1024
-# How long a peer that said goodbye, or broke the protocol, gets to take the last bytes.
-LINGER_S: Final = 2.0
 SHUTDOWN_GRACE_S: Final = 1.0
 
 
@@ -230,11 +228,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         self._report_loss()
 
     def handle_parser_exception(self) -> None:
-        """Part with a client that broke the protocol, without a line in the log: anybody can do that.
-
-        The close frame is followed by the end of this side alone. Closing the socket while the client still sends would
-        reset the connection, and the frame that says why would be lost with it.
-        """
+        """Part with a client that broke the protocol, without a line in the log: anybody can do that."""
         if self.close_sent:
             return
         close = self.conn.close_sent
@@ -243,12 +237,7 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         self._outcome = Ending(int(close.code), close.reason, "server")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.transport.resume_reading()
-        else:
-            self.transport.close()
-        self._abort_after(LINGER_S)
+        self._end_this_side()
         self._report_loss()
 
     # --- the end
@@ -275,15 +264,6 @@ class ChatWebSocketProtocol(HandshakeProtocol):
             self.handle_events()
         if self._wants_frames:
             self.transport.resume_reading()
-
-    def _abort_after(self, delay_s: float) -> None:
-        """Cut the line unless it is gone in `delay_s`; an earlier deadline stays."""
-        if self.close_timer is not None:
-            if self.close_timer.when() <= self.loop.time() + delay_s:
-                return
-            self.close_timer.cancel()
-        if not self.disconnected:
-            self.close_timer = self.loop.call_later(delay_s, self.transport.abort)
 
     def _report_loss(self) -> None:
         """Tell the sink, once, that no message will come or go any more."""

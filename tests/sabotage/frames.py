@@ -35,8 +35,8 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     _WEBSOCKET,
-                    'self.transport.write(b"".join(self.conn.data_to_send()))\n        if self.transport.can_write_eof',
-                    "self.conn.data_to_send()\n        if self.transport.can_write_eof",
+                    'self.transport.write(b"".join(self.conn.data_to_send()))\n        self._end_this_side()',
+                    "self.conn.data_to_send()\n        self._end_this_side()",
                 )
             ],
             [

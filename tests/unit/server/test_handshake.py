@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from api.server.handshake import LINGER_S
 from tests.unit.server.fake_wire import HANDSHAKE, PING, FakeConnection, accept_and_park, client_frame
 
 
@@ -167,8 +168,15 @@ async def test_what_no_parser_can_read_is_answered_at_once(
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(body)["status"] == status
     assert [(line["event"], line["status"]) for line in lines] == [("ws.refused", status)]
-    assert connection.transport.was_closed
+    assert connection.transport.has_written_eof
+    assert not connection.transport.was_closed, "it would lose the answer of a client that still sends"
+    connection.receive(b"what comes behind it")
+    hanging_up = connection.protocol.close_timer
+    assert hanging_up is not None
+    assert hanging_up.when() - asyncio.get_running_loop().time() <= LINGER_S
     connection.lose()
     await connection.settle()
+    assert hanging_up.cancelled()
+    assert connection.transport.take() == b"", "one answer"
     assert connection.scope == {}, "the application is not asked"
     assert caplog.records == []
