@@ -164,14 +164,15 @@ HTTP_REQUEST: Final = _info(
     "http.request",
     "method path status ms client user_agent bytes_out",
     "One REST request was answered, in `ms`.",
-    "status 500 comes with an http.error of the same `request_id`; 503 with store.unavailable, or while draining.",
+    "status 500 comes with an http.error of the same `request_id`; 503 with store.unavailable, or while draining. "
+    "status 499: the client left before its answer.",
 )
 HTTP_REFUSED: Final = _event(
     "http.refused",
     "warning",
     "code status client",
-    "What came was no HTTP, and was answered 400; or a request was still on its way when the server ended, and was "
-    "answered 503 (its http.request has status 499). The connection is closed.",
+    "What came was no HTTP, and was answered 400, unless it came behind a request whose answer was under way. The "
+    "connection is closed.",
     "Now and then: scanners, or TLS spoken to this port. A stream from one `client`: block the address.",
 )
 HTTP_ERROR: Final = _event(

@@ -4,7 +4,6 @@ The message door is the wire's own frame limit.
 """
 
 import asyncio
-import contextlib
 import math
 from http import HTTPStatus
 from typing import Final
@@ -16,16 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.domain.errors import ChatError, ErrorCode
 from api.middleware.errors import problem_response
 
-# A client that is cut off while it still sends never sees the answer that says why.
-LINGER_S: Final = 2.0
-
 _LENGTH_DIGITS_MAX: Final = 18
 
 
 class BodyLimitMiddleware:
-    """Read a request's body before its route does, and refuse one that is too large or too slow.
+    """Read a request's body before its route does, and refuse one that is too large, too slow, or will never be here.
 
-    A client that leaves in the middle of its body has asked for nothing.
+    A client that leaves in the middle of its body has asked for nothing. The server's `receive` may raise a ChatError.
 
     Args:
         bytes_max: what a body may be; the length that a client declares is believed only where it is larger.
@@ -98,13 +94,7 @@ def _length_of(declared: str) -> float:
 
 
 async def _refuse(error: ChatError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request that is still being sent, drop what else comes of it for a moment, and hang up."""
+    """Answer a request that is still being sent, and hang up; the server sees to it that the client can read why."""
     response = problem_response(HTTPConnection(scope), error)
     response.headers["Connection"] = "close"
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_S):
-            while (await receive()).get("more_body", False):
-                pass
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await response(scope, receive, send)

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
@@ -18,9 +18,7 @@ from websockets.typing import StatusLike
 
 from api import log_events
 from api.server.refusals import code_of, count_refusal, refusal
-
-# How long a peer that said goodbye, or broke the protocol, gets to take the last bytes.
-LINGER_S: Final = 2.0
+from api.server.tcp import LINGER_S
 
 
 class HandshakeProtocol(WebSocketsSansIOProtocol):
@@ -76,11 +74,7 @@ class HandshakeProtocol(WebSocketsSansIOProtocol):
         self._end_this_side()
 
     def _end_this_side(self) -> None:
-        """Send what was written and the end of this side alone; what still comes is read for a moment.
-
-        Closing the socket while the client still sends would reset the connection, and what says why would be lost with
-        it.
-        """
+        """Send what was written and the end of this side alone; what still comes is read for a moment."""
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.transport.resume_reading()

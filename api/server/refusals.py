@@ -35,6 +35,21 @@ def code_of(status: int) -> ErrorCode:
     return _CODES.get(HTTPStatus(status), ErrorCode.BAD_REQUEST)
 
 
+def error_of(status: int, *, detail: str) -> ChatError:
+    """Build the error that this status stands for.
+
+    Args:
+        detail: what is wrong with the request, where the status does not say it.
+    """
+    code = code_of(status)
+    return ChatError(
+        code,
+        _DETAILS.get(code, detail),
+        status=status if status != SPECS[code].status else None,
+        retry_after_ms=_DRAINING_RETRY_MS if code is ErrorCode.DRAINING else None,
+    )
+
+
 def refusal(
     status: int,
     request_headers: Iterable[tuple[str, str]] = (),
@@ -46,15 +61,9 @@ def refusal(
     Nothing of the request is repeated in it, but for an `X-Request-ID` that is one.
 
     Args:
-        detail: what is wrong with the request, where the status does not say it.
+        detail: as in `error_of`.
     """
-    code = code_of(status)
-    error = ChatError(
-        code,
-        _DETAILS.get(code, detail),
-        status=status if status != SPECS[code].status else None,
-        retry_after_ms=_DRAINING_RETRY_MS if code is ErrorCode.DRAINING else None,
-    )
+    error = error_of(status, detail=detail)
     request_id = _request_id(request_headers)
     body = codec.encode(problem(error, request_id))
     headers = Headers(

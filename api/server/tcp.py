@@ -1,4 +1,4 @@
-"""What the kernel is asked for on a connection."""
+"""What the kernel is asked for on a connection, and what a peer gets at its end."""
 
 import contextlib
 import socket
@@ -8,6 +8,9 @@ from typing import Final
 SEND_BUFFER_BYTES: Final = 128 * 1024
 # A peer that vanished without a word ends the connection when it has acknowledged nothing for so long.
 USER_TIMEOUT_MS: Final = 30_000
+# How long a peer that said goodbye, broke the protocol or still sends gets to take the last bytes. Closing the socket
+# while it sends would reset the connection, and what says why would be lost with it.
+LINGER_S: Final = 2.0
 
 
 def set_socket_options(sock: socket.socket | None) -> None:

@@ -14,8 +14,8 @@ from websockets.protocol import Event, State
 
 from api.broadcast.wire import NOBODYS, Ending, Sink
 from api.server.framing import ping_frame, text_frame_header
-from api.server.handshake import LINGER_S, HandshakeProtocol
-from api.server.tcp import set_socket_options
+from api.server.handshake import HandshakeProtocol
+from api.server.tcp import LINGER_S, set_socket_options
 
 WIRE_EXTENSION: Final = "chat.wire"
 # The transport asks for a pause above this; what one write brings comes on top.

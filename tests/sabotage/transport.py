@@ -62,7 +62,7 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/server/http.py",
-                    "            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, self._serving)\n",
+                    "            self._give_up(self._serving, HTTPStatus.SERVICE_UNAVAILABLE)\n",
                     "            self._end_after_answer()\n",
                 )
             ],
@@ -223,7 +223,7 @@ TOPIC: Final = Topic(
             [
                 Edit(
                     "api/server/http.py",
-                    "            self._refuse(HTTPStatus.BAD_REQUEST, None)\n",
+                    "            self._refuse()\n",
                     '            self.send_400_response("Invalid HTTP request received.")\n',
                 )
             ],

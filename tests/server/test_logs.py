@@ -11,8 +11,6 @@ import time
 from datetime import UTC, datetime
 from itertools import pairwise
 
-import pytest
-
 from api.log_events import CATALOGUE
 from tests.server.conversation import done
 from tests.support.fixtures import MakePerson, MakeRoom, MakeServer
@@ -96,20 +94,31 @@ async def test_bytes_that_are_no_http_leave_a_line_with_their_senders_address(se
     assert not [line for line in server.find_logs("server.log") if line["level"] != "info"]
 
 
-@pytest.mark.long  # the server waits 5 s for what is under way
 async def test_a_request_that_never_ends_is_given_up_without_a_word_of_a_fault(make_server: MakeServer) -> None:
     server = make_server()
-    head = b"POST /v1/auth/signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    head = b"POST /v1/auth/signup HTTP/1.1\r\nHost: x\r\nX-Request-ID: half-a-body\r\nContent-Length: 9\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(head + b"{")
     await exchange(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # so that the other one has arrived
     server.signal(signal.SIGTERM)
-    check_problem(await read_response(reader), 503, "draining")
+    response = await read_response(reader)
+    assert check_problem(response, 503, "draining")["request_id"] == "half-a-body"
     writer.close()
     assert await server.wait_for_exit() == 0
-    (line,) = server.find_logs("http.request", path="/v1/auth/signup")
-    assert line["status"] == 503
+    (line,) = server.find_logs("http.request", request_id="half-a-body")
+    assert line["status"] == 503, "what was answered"
+    assert server.find_logs("http.refused") == [], "one line is enough"
     assert not [line for line in server.find_logs("server.log") if line["level"] != "info"]
+
+
+async def test_a_request_whose_body_is_no_http_leaves_one_line_of_what_was_answered(server: ServerProcess) -> None:
+    head = b"POST /v1/auth/signup HTTP/1.1\r\nHost: x\r\nX-Request-ID: bad-chunks\r\nTransfer-Encoding: chunked\r\n\r\n"
+    before = len(server.find_logs("http.refused"))
+    response = await exchange(server, head + b"no size\r\n")
+    assert check_problem(response, 400, "bad_request")["request_id"] == "bad-chunks"
+    line = await server.wait_for_log("http.request", request_id="bad-chunks")
+    assert line["status"] == 400
+    assert len(server.find_logs("http.refused")) == before
 
 
 async def test_a_request_leaves_exactly_one_line(person: MakePerson) -> None:

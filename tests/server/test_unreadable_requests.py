@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -112,18 +111,16 @@ async def test_a_form_that_cannot_be_read_is_a_validation_error(
 
 @pytest.mark.wire("too_large")
 async def test_chunks_without_end_are_refused_and_the_connection_ends(server: ServerProcess) -> None:
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 4_096
-
+    """Nor does the server take them without end: such a client reads only when it cannot send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     began = time.monotonic()
 
     async def send() -> None:
-        async for part in endless():
+        part = b"x" * 16_384
+        while True:
             writer.write(b"%x\r\n%b\r\n" % (len(part), part))
-            await writer.drain()
+            await writer.drain()  # which gives way to nobody as long as the socket takes it
 
     sending = asyncio.create_task(send())
     async with asyncio.timeout(10):

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from api.server.websocket import LINGER_S
+from api.server.tcp import LINGER_S
 from tests.server.echo import (
     BINARY,
     CLOSE,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from api.server.handshake import LINGER_S
+from api.server.tcp import LINGER_S
 from tests.unit.server.fake_wire import HANDSHAKE, PING, FakeConnection, accept_and_park, client_frame
 
 

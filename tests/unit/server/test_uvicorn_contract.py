@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -140,8 +141,9 @@ def test_an_upgrade_says_where_the_request_ended() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("_serving", "_is_unreadable", "_is_answering", "_end_after_answer", "_refuse_unreadable"),
-        *("_refuse", "_log_refusal", "_decline_upgrade", "_upgrade"),
+        *("_serving", "_is_done_reading", "_is_answering", "_end_after_answer", "_refuse_unreadable"),
+        *("_refuse", "_log_refusal", "_decline_upgrade", "_upgrade", "_part_with_client", "_receive", "_give_up"),
+        *("_fault", "_drop", "_dropped_bytes", "_hang_up", "_lingering"),
     ],
 )
 def test_what_our_http_adds_hides_nothing_of_uvicorns(name: str) -> None:
@@ -161,6 +163,8 @@ def test_what_our_http_uses_is_there() -> None:
     source = inspect.getsource(RequestResponseCycle.__init__)
     for name in ("keep_alive", "message_event", "more_body", "response_started", "response_complete", "disconnected"):
         assert name in names or f"self.{name} = " in source
+    used = set(re.findall(r"self\.transport\.(\w+)", inspect.getsource(RequestResponseCycle)))
+    assert used == {"write", "close", "is_closing"}, "what we give it in the transport's place"
 
 
 def _http_protocol(kind: type[HttpToolsProtocol]) -> HttpToolsProtocol:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.server.websocket import LINGER_S, SHUTDOWN_GRACE_S
+from api.server.tcp import LINGER_S
+from api.server.websocket import SHUTDOWN_GRACE_S
 from tests.unit.server.fake_wire import (
     TEXT,
     FakeConnection,
