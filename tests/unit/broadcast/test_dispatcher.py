@@ -9,61 +9,10 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from api.broadcast import dispatcher as module
-from api.broadcast.dispatcher import REFILL_LIMIT, Dispatcher
-from api.broadcast.stats import NodeStats
-from api.domain.errors import ChatError, ErrorCode
-from api.domain.events import Event, EventType
-from api.domain.models import Role, User, UserRef, UserRole
+from api.broadcast.dispatcher import REFILL_LIMIT
+from api.domain.events import EventType
 from tests.unit.broadcast.connections import RecordingConnection
-from tests.unit.broadcast.stage import Stage
-
-ROOM = "room"
-ADA, BOB = (User(name, name, name, UserRole.USER, 0) for name in ("ada", "bob"))
-
-
-def event(seq: int, event_type: EventType = EventType.ROOM_UPDATED, *, user: UserRef | None = None) -> Event:
-    role = Role.MEMBER if event_type is EventType.MEMBER_JOINED else None
-    return Event(event_type, ROOM, seq, 0, ADA.ref, user=user, role=role)
-
-
-class Room:
-    """A dispatcher, the log that it refills from, and ada in it."""
-
-    def __init__(self) -> None:
-        self.stage = Stage()
-        self.log: list[Event] = []
-        self.reads: list[int] = []
-        self.failures = 0
-        self.joined: list[tuple[str, str]] = []
-        self.stats = NodeStats()
-        self.dispatcher = Dispatcher(
-            ROOM,
-            read_events=self._read,
-            origins={},
-            on_joined=lambda user_id, room_id: self.joined.append((user_id, room_id)),
-            stats=self.stats,
-        )
-        self.ada = RecordingConnection("c1", ADA, "s1")
-
-    async def _read(self, room_id: str, after_seq: int, limit: int) -> list[Event]:
-        self.reads.append(after_seq)
-        page = [one for one in self.log if one.seq > after_seq][:limit]
-        await self.stage.stand("read")
-        if self.failures:
-            self.failures -= 1
-            raise ChatError(ErrorCode.UNAVAILABLE, "away")
-        return page
-
-    def begin(self, head: int = 0) -> None:
-        self.dispatcher.activate(head)
-        self.dispatcher.add(self.ada)
-
-    def write(self, *events: Event) -> None:
-        self.log += events
-
-    async def seen(self) -> list[int]:
-        await self.stage.settle()
-        return [frame["seq"] for frame in self.ada.frames if "seq" in frame]
+from tests.unit.broadcast.room import BOB, ROOM, Room, event
 
 
 @pytest_asyncio.fixture
@@ -76,24 +25,30 @@ async def test_the_next_event_is_delivered_and_what_was_delivered_is_dropped(roo
     for seq in (5, 5, 3, 6, 5, 6):
         room.dispatcher.offer(event(seq))
     assert await room.seen() == [5, 6]
-    assert room.reads == []
+    room.dispatcher.notice(6)
+    assert await room.seen() == [5, 6]
+    assert (room.reads, room.stats.refills) == ([], 0)
     assert room.stats.deliveries == 2
 
 
 async def test_a_hole_is_filled_once_whatever_comes_meanwhile(room: Room) -> None:
-    room.begin()
-    room.write(*(event(seq) for seq in range(1, 6)))
-    for seq in (3, 5, 4):
+    room.begin(head=2)
+    room.write(*(event(seq) for seq in range(1, 8)))
+    for seq in (5, 7, 6):
         room.dispatcher.offer(room.log[seq - 1])
     await room.stage.settle()
-    assert room.reads == [0]
-    room.dispatcher.offer(room.log[0])
-    assert await room.seen() == [1], "what comes in its turn does not wait for the refill"
+    assert room.reads == [2]
+    room.dispatcher.offer(room.log[2])
+    assert await room.seen() == [3], "what comes in its turn does not wait for the refill"
     with capture_logs() as logs:
         await room.stage.take_all()
-    assert await room.seen() == [1, 2, 3, 4, 5]
-    assert [(log["event"], log["events"]) for log in logs] == [("dispatcher.refilled", 5)]
-    assert room.stats.refills == 1
+    assert await room.seen() == [3, 4, 5, 6, 7]
+    filled = {"event": "dispatcher.refilled", "log_level": "info", "room_id": ROOM, "after_seq": 2, "events": 5}
+    assert logs == [filled]
+    room.write(event(8), event(9))
+    room.dispatcher.offer(room.log[8])
+    await room.stage.take_all()
+    assert room.stats.refills == 2
 
 
 async def test_a_refill_goes_on_page_by_page(room: Room) -> None:
@@ -127,6 +82,16 @@ async def test_a_hint_of_what_cannot_be_read_yet_is_no_endless_loop(room: Room) 
     assert await room.seen() == [1, 2, 3]
 
 
+async def test_a_store_that_is_away_is_left_alone_for_a_while(room: Room) -> None:
+    room.begin()
+    room.failures = 1
+    room.write(event(1), event(2))
+    room.dispatcher.offer(room.log[1])
+    await room.stage.take_all()
+    assert room.reads == [0]
+    room.dispatcher.deactivate()
+
+
 async def test_a_refill_outlives_a_store_that_is_away(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFILL_RETRY_S", 0)
     room.begin()
@@ -151,6 +116,7 @@ async def test_who_waits_for_a_place_is_woken_there_and_not_before(room: Room) -
     room.begin()
     room.write(*(event(seq) for seq in range(1, 4)))
     waiting = [asyncio.ensure_future(room.dispatcher.reach(seq)) for seq in (1, 3)]
+    await room.stage.settle()
     room.dispatcher.offer(room.log[0])
     await room.stage.settle()
     assert [one.done() for one in waiting] == [True, False]
@@ -181,11 +147,15 @@ def _broken(_value: object) -> bytes:
 
 async def test_its_end_wakes_everybody_and_stops_the_refill(room: Room) -> None:
     room.begin()
-    waiting = asyncio.ensure_future(room.dispatcher.reach(9))
+    room.write(event(1))
+    waiting, tired = [asyncio.ensure_future(room.dispatcher.reach(9)) for _ in range(2)]
+    await room.stage.settle()
+    tired.cancel()
     await room.stage.settle()
     room.dispatcher.deactivate()
     await room.stage.take_all()
     assert waiting.done()
+    assert await room.seen() == []
     assert not room.dispatcher.is_current("ada", 0)
     room.dispatcher.offer(event(1))
     assert await room.seen() == []
@@ -204,6 +174,7 @@ async def test_a_departure_is_the_last_thing_its_user_gets_and_the_others_get_th
     assert await room.seen() == [1, 2]
     for one in bobs:
         assert [frame["type"] for frame in one.frames] == ["room.left"]
+        assert one.frames[0]["room_id"] == ROOM
         assert one.frames[0]["reason"] == event_type.value.removeprefix("member.")
         assert one not in room.dispatcher
         assert not one.room_ids

@@ -63,8 +63,38 @@ async def test_a_reading_that_breaks_lets_nobody_wait_and_is_tried_again() -> No
     async with asyncio.timeout(WAIT_S):
         with capture_logs() as logs, pytest.raises(ChatError) as caught:
             await dispatcher.reach(2)
-        assert caught.value.code is ErrorCode.UNAVAILABLE
-        assert [(line["event"], line["room_id"]) for line in logs] == [("broadcast.failed", ROOM)]
+        assert (caught.value.code, caught.value.retry_after_ms) == (ErrorCode.UNAVAILABLE, 500)
+        assert caught.value.detail
+        assert [(line["event"], line["room_id"], str(line["exc_info"])) for line in logs] == [
+            ("broadcast.failed", ROOM, "a fault of the program")
+        ]
         broken = False
         await dispatcher.reach(2)
     assert dispatcher.head == 2
+
+
+async def test_who_has_given_up_waiting_keeps_nobody_from_being_woken_or_told() -> None:
+    """Whatever the end of the wait: the event, or that it cannot be read."""
+    may_go_on = asyncio.Event()
+
+    async def read(_room_id: str, _after_seq: int, _limit: int) -> list[Event]:
+        await may_go_on.wait()
+        raise RuntimeError("a fault of the program")
+
+    async def two_wait_and_one_gives_up(seq: int) -> asyncio.Future[None]:
+        tired, patient = [asyncio.ensure_future(dispatcher.reach(seq)) for _ in range(2)]
+        await asyncio.sleep(0)
+        tired.cancel()
+        await asyncio.sleep(0)
+        return patient
+
+    dispatcher = dispatcher_on(read)
+    async with asyncio.timeout(WAIT_S):
+        woken = await two_wait_and_one_gives_up(1)
+        dispatcher.offer(event(1))
+        await woken
+        told = await two_wait_and_one_gives_up(3)
+        with capture_logs():
+            may_go_on.set()
+            with pytest.raises(ChatError, match="unavailable"):
+                await told
