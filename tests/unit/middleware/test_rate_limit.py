@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from types import SimpleNamespace
+
 import pytest
 from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
 from api.broadcast.stats import NodeStats
 from api.domain.errors import ChatError, ErrorCode
-from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits
+from api.middleware.rate_limit import HandshakeLimits, HttpLimits, MessageLimits, http_limits_of
 from tests.unit.middleware.asgi import http_scope
 
 
@@ -57,6 +61,21 @@ def test_the_refusal_says_when_and_is_one_line_with_the_user() -> None:
     ]
 
 
+def test_each_refusal_is_counted_under_the_name_of_its_limit() -> None:
+    stats = NodeStats()
+    messages = MessageLimits(messages="1/hour", history="1/hour", commands=None, stats=stats)
+    handshakes = HandshakeLimits("1/hour", stats=stats)
+    asking = Asking(HttpLimits("1/hour", is_enabled=True, stats=stats))
+    for _ in range(3):
+        is_refused(messages, "messages")
+        asking.refused()
+    for _ in range(4):
+        with contextlib.suppress(ChatError):
+            handshakes.check("192.0.2.1")
+    counted = {name: count for name, count in stats.limits_exceeded.items() if count}
+    assert counted == {"messages": 2, "rest": 2, "handshake": 3}
+
+
 def test_without_rules_everything_passes_and_no_limit_is_told() -> None:
     limited = limits(None, None, None)
     assert limited.messages is None
@@ -78,9 +97,9 @@ def test_an_address_may_knock_so_often_and_a_network_of_version_6_is_one() -> No
             with pytest.raises(ChatError) as caught:
                 limited.check(address)
             assert caught.value.code is ErrorCode.RATE_LIMITED
-    assert [(line["limit"], line["client"]) for line in lines] == [
-        ("handshake", "192.0.2.1"),
-        ("handshake", "2001:db8:1:2:ffff::9"),
+    assert [(line["limit"], line["user_id"], line["client"]) for line in lines] == [
+        ("handshake", None, "192.0.2.1"),
+        ("handshake", None, "2001:db8:1:2:ffff::9"),
     ]
 
 
@@ -125,6 +144,40 @@ def test_the_refusal_of_one_request_too_many_carries_the_limit_and_the_wait() ->
     assert caught.value.retry_after_ms is not None
     assert 0 < caught.value.retry_after_ms <= 60_000
     assert [(line["limit"], line["user_id"], line["client"]) for line in lines] == [("rest", None, "")]
+
+
+def test_the_wait_ends_with_the_window_to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now_s=1000.0)
+    monkeypatch.setattr(time, "time", lambda: clock.now_s)
+    limited = HttpLimits("1/minute", is_enabled=True, stats=NodeStats())
+    connection = HTTPConnection(http_scope())
+    limited.count_refused(connection)
+    clock.now_s += 20.25
+    with pytest.raises(ChatError) as caught:
+        limited.count_refused(connection)
+    assert caught.value.retry_after_ms == 39_750
+    assert (caught.value.headers or {})["X-RateLimit-Reset"] == "1060"
+    clock.now_s += 60
+    assert limited.refusal(connection).retry_after_ms == 1, "the window has ended before the answer is written"
+
+
+def test_the_reset_is_the_windows_end_by_the_clock_that_the_wait_was_read_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limited = HttpLimits("1/minute", is_enabled=True, stats=NodeStats())
+    connection = HTTPConnection(http_scope())
+    limited.count_refused(connection)
+    behind = SimpleNamespace(time=lambda: time.time() - 1000)
+    monkeypatch.setattr("api.middleware.rate_limit.time", behind)
+    with pytest.raises(ChatError) as caught:
+        limited.count_refused(connection)
+    assert 0 <= int((caught.value.headers or {})["X-RateLimit-Reset"]) - time.time() <= 62
+
+
+def test_a_connection_knows_the_limits_of_its_app() -> None:
+    limited = HttpLimits("1/hour", is_enabled=True, stats=NodeStats())
+    app = SimpleNamespace(state=SimpleNamespace(http_limits=limited))
+    assert http_limits_of(HTTPConnection(http_scope(app=app))) is limited
 
 
 def test_where_limits_are_off_nothing_is_counted() -> None:

@@ -64,7 +64,7 @@ def test_a_user_is_counted_wherever_he_comes_from_and_apart_from_his_address(cli
         assert answers == [200, 200, 200, 429]
 
 
-def test_the_refusal_says_when_and_how_much_and_is_logged(client: TestClient) -> None:
+def test_the_refusal_says_when_and_how_much_and_is_logged(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         client.get("/v1/first", headers={"X-User": "ada"})
     with capture_logs() as lines:
@@ -78,6 +78,7 @@ def test_the_refusal_says_when_and_how_much_and_is_logged(client: TestClient) ->
     (line,) = lines
     assert (line["event"], line["limit"]) == ("rate_limit.exceeded", "rest")
     assert (line["user_id"], line["client"]) == ("ada", "192.0.2.1")
+    assert [record for record in caplog.records if record.name == "slowapi"] == [], "one line, not the library's too"
 
 
 def test_answers_within_the_limit_say_nothing_of_it(client: TestClient) -> None:
