@@ -5,6 +5,7 @@ committed first, messages and other jobs alike.
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -195,10 +196,9 @@ class Writer:
 
     def _fail(self, batch: Sequence[Append | _Job], error: Exception) -> None:
         if self._db.in_transaction:
-            try:
+            # Should this fail too, the next batch rolls back; the log shall tell of what went wrong first.
+            with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            except sqlite3.Error as failed:
-                self._outage.failed(failed)
         self._outage.failed(error)
         for item in batch:
             if isinstance(item, _Job):

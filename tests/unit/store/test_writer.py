@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import pytest_asyncio
+import sqlalchemy
 
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import EventType
 from api.store import writer
-from api.store.base import Append, Committed, Written
+from api.store.base import Append, Committed, WriteLoad, Written
 from api.store.sqlite import open_sqlite_store
-from tests.unit.store.scene import Scene, add, new_id, open_scene, outcome
+from tests.unit.store.scene import WAIT_S, Scene, add, new_id, open_scene, outcome
 
 UNAVAILABLE = ErrorCode.UNAVAILABLE
 
@@ -23,6 +27,24 @@ UNAVAILABLE = ErrorCode.UNAVAILABLE
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with open_scene(tmp_path) as opened:
         yield opened
+
+
+async def test_a_new_one_has_nothing_to_do_and_its_thread_holds_up_no_end_of_the_process(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    async with open_scene(tmp_path) as scene:
+        assert scene.store.load == WriteLoad(0, 0)
+        assert [one.daemon for one in threading.enumerate() if one not in before and one.name == "writer"] == [True]
+
+
+async def test_another_database_than_sqlites_is_refused() -> None:
+    foreign = SimpleNamespace(connection=SimpleNamespace(driver_connection=object()))
+    with pytest.raises(TypeError, match=r"^this writer is SQLite's$"):
+        writer.Writer(
+            cast("sqlalchemy.Connection", foreign),
+            on_committed=lambda _committed: None,
+            observe_commit=lambda _seconds: None,
+            clock_ms=lambda: 0,
+        )
 
 
 async def test_what_is_queued_together_is_committed_and_told_in_its_order(scene: Scene) -> None:
@@ -133,6 +155,19 @@ async def test_the_end_commits_what_is_queued_and_takes_nothing_more(scene: Scen
     assert [outcome(append) for append in appends] == list(range(2, 1202))
 
 
+async def test_the_end_waits_for_what_is_being_committed(scene: Scene) -> None:
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    async with scene.one_batch():
+        append = scene.submit(ada, room)
+        stopping = asyncio.ensure_future(scene.store._writer.stop())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not stopping.done()
+    await stopping
+    assert outcome(append) == 2
+
+
 async def test_only_commits_that_changed_something_are_measured(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     monkeypatch.setattr(scene.store._writer, "_observe_commit", measured.append)
@@ -141,7 +176,7 @@ async def test_only_commits_that_changed_something_are_measured(scene: Scene, mo
     assert measured == []
     await scene.user("ada")
     assert len(measured) == 1
-    assert measured[0] > 0
+    assert 0 < measured[0] < WAIT_S
 
 
 async def test_a_batch_is_bounded(scene: Scene) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,7 +39,73 @@ async def test_one_bad_message_fails_alone(scene: Scene) -> None:
             better = scene.submit(ada, room)
         await scene.hears(4)
     assert [outcome(append) for append in (good, bad, better)] == [2, UNAVAILABLE, 3]
-    assert [log["event"] for log in logs] == ["store.append_refused"]
+    assert [(log["event"], log["room_id"]) for log in logs] == [("store.append_refused", room)]
+    assert "UNIQUE" in str(logs[0]["exc_info"])
+
+
+async def test_what_was_said_of_the_others_before_one_failed_is_said_anew(scene: Scene) -> None:
+    """The batch is tried as one first: in that try the second was a repeat of the first, the third a conflict."""
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    known = await scene.send(ada, room)
+    with capture_logs():
+        async with scene.one_batch():
+            bad, other = (scene.submit(ada, room, "1", key=key, message_id=known.message_id) for key in ("k", "l"))
+            repeat = scene.submit(ada, room, "1", key="k")
+            conflict = scene.submit(ada, room, "2", key="l")
+        await scene.hears(6)
+    assert [outcome(append) for append in (bad, other)] == [UNAVAILABLE, UNAVAILABLE]
+    assert [(outcome(append), append.duplicate, append.error) for append in (repeat, conflict)] == [
+        (3, False, None),
+        (4, False, None),
+    ]
+
+
+async def test_messages_in_a_row_are_tried_together_first(scene: Scene) -> None:
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    faulty = make_faulty(scene.store)
+    async with scene.one_batch():
+        appends = [scene.submit(ada, room) for _ in range(3)]
+        faulty.executed.clear()
+    await scene.hears(4)
+    assert [outcome(append) for append in appends] == [2, 3, 4]
+    # The first is around the job that kept the writer busy.
+    assert faulty.executed.count("RELEASE") == 2
+
+
+@pytest.mark.parametrize("good_selects", [0, 2], ids=["in the first try", "when each is tried alone"])
+async def test_an_outage_is_no_fault_of_one_message_and_nothing_is_tried_again(scene: Scene, good_selects: int) -> None:
+    """SQLite may have ended the transaction: what were written now would be committed at once, and told as lost."""
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    known = await scene.send(ada, room)
+    faulty = make_faulty(scene.store)
+    scene.heard.clear()
+    with capture_logs():
+        async with scene.one_batch():
+            appends = [scene.submit(ada, room)]
+            appends += [scene.submit(ada, room, message_id=known.message_id) for _ in range(good_selects // 2)]
+            faulty.failing_once = {"SELECT": good_selects}
+        await scene.hears(len(appends))
+    assert {outcome(append) for append in appends} == {UNAVAILABLE}
+    assert len(await scene.log(room)) == 2
+
+
+async def test_an_outage_that_a_job_meets_is_everybodys(scene: Scene) -> None:
+    def failing(_unit: Unit) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    with capture_logs():
+        async with scene.one_batch():
+            append = scene.submit(ada, room)
+            job = await scene.begin(failing)
+        with pytest.raises(ChatError, match="unavailable"):
+            await job
+    assert outcome(append) is UNAVAILABLE
+    assert len(await scene.log(room)) == 1
 
 
 async def test_text_that_no_database_can_hold_fails_alone_too(scene: Scene) -> None:
@@ -84,20 +154,40 @@ async def test_a_failed_commit_answers_everybody_unavailable_and_leaves_nothing(
     faulty = make_faulty(scene.store)
     with capture_logs() as logs:
         async with scene.one_batch():
-            appends = [scene.submit(ada, room), scene.submit(stranger, room), scene.submit(ada, room, key="k")]
+            appends = [scene.submit(ada, room), scene.submit(stranger, room)]
+            appends += [scene.submit(ada, room, key="k") for _ in range(2)]
             job = await scene.begin(lambda unit: unit.append(room, EventType.ROOM_UPDATED, ada.ref))
             failing = await scene.begin(lambda _unit: faulty.failing.add("COMMIT"))
         for waiting in (job, failing):
             with pytest.raises(ChatError) as refused:
                 await waiting
             assert refused.value.code is UNAVAILABLE
-            assert refused.value.retry_after_ms is not None
-        assert [outcome(append) for append in appends] == [UNAVAILABLE] * 3
+            assert refused.value.retry_after_ms == 1000
+            assert refused.value.detail
+        assert [(outcome(append), append.duplicate) for append in appends] == [(UNAVAILABLE, False)] * 4
         assert scene.heard == appends, "whoever waits for a message hears of its failure"
         faulty.failing = set()
         assert [event.seq for event in await scene.log(room)] == [1]
         assert outcome(await scene.send(ada, room, key="k")) == 2
     assert [log["event"] for log in logs] == ["store.unavailable", "store.recovered"]
+    assert (logs[0]["operation"], str(logs[0]["exc_info"])) == ("write", "disk I/O error in COMMIT")
+
+
+async def test_a_rollback_that_fails_too_is_made_good_and_does_not_hide_the_cause(scene: Scene) -> None:
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    faulty = make_faulty(scene.store)
+    with capture_logs() as logs:
+        faulty.failing = {"COMMIT", "ROLLBACK"}
+        lost = scene.submit(ada, room)
+        await scene.hears(2)
+        faulty.failing = set()
+        late = scene.submit(ada, room)
+        await scene.hears(3)
+        assert [outcome(lost), outcome(late)] == [UNAVAILABLE] * 2
+        assert outcome(await scene.send(ada, room)) == 2
+    assert [log["event"] for log in logs] == ["store.unavailable", "store.recovered"]
+    assert str(logs[0]["exc_info"]) == "disk I/O error in COMMIT"
 
 
 async def test_a_commit_of_unknown_outcome_is_resolved_by_the_key(scene: Scene) -> None:
@@ -176,3 +266,33 @@ async def test_a_database_file_that_is_gone_takes_no_message(scene: Scene, tmp_p
         (tmp_path / "elsewhere.db").rename(tmp_path / "chat.db")
         assert outcome(await scene.send(ada, room)) == 2
     assert [log["event"] for log in logs] == ["store.unavailable", "store.recovered"]
+    assert str(logs[0]["exc_info"]) == "the database file was removed or replaced"
+
+
+async def test_a_database_file_in_the_place_of_ours_takes_no_message(scene: Scene, tmp_path: Path) -> None:
+    ada = await scene.user("ada")
+    room = await scene.room(ada)
+    with capture_logs():
+        (tmp_path / "chat.db").rename(tmp_path / "elsewhere.db")
+        shutil.copy(tmp_path / "elsewhere.db", tmp_path / "chat.db")
+        lost = scene.submit(ada, room)
+        await scene.hears(2)
+        assert outcome(lost) is UNAVAILABLE
+        (tmp_path / "elsewhere.db").rename(tmp_path / "chat.db")
+        assert outcome(await scene.send(ada, room)) == 2
+
+
+async def test_an_error_that_nobody_waits_for_any_more_is_nobodys(scene: Scene) -> None:
+    def faulty(_unit: Unit) -> None:
+        raise LookupError("a fault of the job")
+
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    async with scene.one_batch():
+        waiting = await scene.begin(faulty)
+        waiting.cancel()
+    await asyncio.wait([waiting])
+    del waiting  # it keeps what it was cancelled in, and with that the answer
+    await scene.store.write(lambda _unit: None)
+    gc.collect()
+    assert faults == []
