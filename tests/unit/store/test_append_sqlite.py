@@ -139,7 +139,8 @@ class TestKeys:
         again = await scene.send(ada, room, "hello", key="k")
         assert again.duplicate
         assert again.message is not None
-        assert (again.message.body, again.message.revision) == ("goodbye", 3)
+        assert (again.message.body, again.message.seq, again.message.revision) == ("goodbye", 2, 3)
+        assert (again.message.edited_at_ms, again.message.deleted_at_ms) == (scene.clock.now_ms, None)
         assert outcome(await scene.send(ada, room, "goodbye", key="k")) is CONFLICT
 
     async def test_a_deleted_message_is_still_known_and_stays_deleted(self, scene: Scene) -> None:
