@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jose import jwt
 
@@ -23,6 +23,8 @@ from tests.support.accounts import START_MS, Clock
 SECRET = "an old secret of this test, thirty-two bytes"
 NEW_SECRET = "a new secret of this test, thirty-two bytes"
 USER, SESSION = "01980000-0000-7000-8000-00000000000a", "01980000-0000-7000-8000-00000000000b"
+# That a machine has much to do is no fault of a token.
+PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 START_S = START_MS // 1000
 
 
@@ -214,11 +216,13 @@ def test_long_tokens_are_refused_unread() -> None:
     assert code_of(issuer, forge(header_of(issuer), claims)) is ErrorCode.INVALID_TOKEN
 
 
+@PATIENTLY
 @given(token=st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", fullmatch=True))
 def test_nothing_makes_decoding_fail_otherwise(token: str) -> None:
     assert code_of(tokens(), token) is ErrorCode.INVALID_TOKEN
 
 
+@PATIENTLY
 @given(position=st.integers(0, 10_000), replacement=st.sampled_from("AQgw_-.=~ \n"))
 def test_a_changed_character_anywhere_breaks_a_token(position: int, replacement: str) -> None:
     token = tokens().issue(USER, SESSION)[0]
@@ -237,6 +241,10 @@ def test_the_newest_secret_signs_and_older_ones_still_verify() -> None:
     assert both.decode(fresh).user_id == USER
     assert code_of(old, fresh) is ErrorCode.INVALID_TOKEN
     assert code_of(tokens(NEW_SECRET), token) is ErrorCode.INVALID_TOKEN
+
+
+def test_a_secret_has_the_kid_that_tokens_hold_of_it_already() -> None:
+    assert header_of(tokens())["kid"] == "99f1bf1241ae53c2"
 
 
 def test_the_kid_chooses_the_key_alone() -> None:
@@ -273,6 +281,7 @@ class TestDevelopmentSecret:
         assert len(secret.encode()) >= 32
         assert load_or_create_secret(folder) == secret
         (path,) = folder.iterdir()
+        assert path.name == "secret.key"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_every_folder_has_another(self, tmp_path: Path) -> None:
@@ -305,7 +314,29 @@ class TestDevelopmentSecret:
         assert all(process.returncode == 0 for process in started)
         assert len(list(tmp_path.iterdir())) == 1
 
-    @pytest.mark.parametrize("text", ["", "\n", "short"])
+    def test_who_comes_second_takes_the_secret_of_the_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret = load_or_create_secret(tmp_path)
+        monkeypatch.setattr(Path, "exists", lambda _path: False)  # as it was when the second looked
+        assert load_or_create_secret(tmp_path) == secret
+        assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+    def test_a_folder_that_cannot_be_written_is_said_to_be_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def denied(path: Path, **_options: object) -> None:
+            raise PermissionError(path)
+
+        monkeypatch.setattr(Path, "touch", denied)
+        with pytest.raises(PermissionError):
+            load_or_create_secret(tmp_path)
+
+    def test_a_secret_of_32_bytes_is_one(self, tmp_path: Path) -> None:
+        (tmp_path / "secret.key").write_text("x" * 32 + "\n")
+        assert load_or_create_secret(tmp_path) == "x" * 32
+
+    @pytest.mark.parametrize("text", ["", "\n", "short", "x" * 31])
     def test_a_file_that_holds_no_secret_is_named(self, tmp_path: Path, text: str) -> None:
         load_or_create_secret(tmp_path)
         (path,) = tmp_path.iterdir()

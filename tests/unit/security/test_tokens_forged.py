@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jose import jwk, jwt
 from jose.exceptions import JWKError
@@ -34,6 +34,8 @@ USER, SESSION = "01980000-0000-7000-8000-00000000000a", "01980000-0000-7000-8000
 LIFE_S: Final = 900
 START_S: Final = START_MS // 1000
 IDS: Final = ("sub", "sid", "jti")
+# That a machine has much to do is no fault of a token.
+PATIENTLY: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES: Final = ("iss", "aud", *IDS, "iat", "exp")
 
 RSA: Final = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -158,6 +160,7 @@ VALUES: Final = (
 )
 
 
+@PATIENTLY
 @given(claim=st.sampled_from(NAMES), value=VALUES)
 def test_a_claim_that_is_not_what_we_write_is_not_believed(
     reader: AccessTokens, forge: Forge, claim: str, value: object
@@ -178,6 +181,7 @@ def test_a_claim_that_is_not_what_we_write_is_not_believed(
     assert code == wanted
 
 
+@PATIENTLY
 @given(kept=st.sets(st.sampled_from(NAMES)).filter(lambda kept: len(kept) < len(NAMES)))
 def test_without_all_its_claims_a_token_says_nothing(reader: AccessTokens, forge: Forge, kept: set[str]) -> None:
     claims = json.dumps({name: forge.claims[name] for name in kept}).encode()
@@ -191,6 +195,26 @@ def test_a_longer_life_than_the_policy_gives_is_not_believed(
     check_invalid(reader, forge.sign(claims={"iat": START_S + issued, "exp": START_S + expires}))
 
 
+def test_no_token_lives_into_the_year_10000(reader: AccessTokens, forge: Forge) -> None:
+    """RFC 3339 cannot write it."""
+    end_s = 253_402_300_800
+    last = forge.sign(claims={"iat": end_s - LIFE_S, "exp": end_s - 1})
+    assert reader.decode(last).expires_at_ms == (end_s - 1) * 1000
+    check_invalid(reader, forge.sign(claims={"iat": end_s - LIFE_S, "exp": end_s}))
+
+
+def test_a_token_of_the_first_second_of_1970_has_expired_and_is_no_forgery(reader: AccessTokens, forge: Forge) -> None:
+    with pytest.raises(ChatError) as caught:
+        reader.decode(forge.sign(claims={"iat": 0, "exp": 1}))
+    assert caught.value.code is ErrorCode.TOKEN_EXPIRED
+
+
+@pytest.mark.parametrize("audience", [[AUDIENCE], [AUDIENCE, "another"]])
+def test_an_audience_of_several_is_not_ours(reader: AccessTokens, forge: Forge, audience: list[str]) -> None:
+    """The library would be content to find us among them."""
+    check_invalid(reader, forge.sign(claims={"aud": audience}))
+
+
 @pytest.mark.parametrize("not_before", [START_S + 3_000_000_000, "now"])
 def test_a_token_that_is_not_good_yet_is_not_believed(reader: AccessTokens, forge: Forge, not_before: object) -> None:
     """None of ours says so. The library goes by its own clock here."""
@@ -201,6 +225,22 @@ def test_a_token_that_is_not_good_yet_is_not_believed(reader: AccessTokens, forg
 def test_a_public_key_in_text_is_not_even_taken_as_a_secret(how: str) -> None:
     with pytest.raises(JWKError, match="should not be used as an HMAC secret"):
         AccessTokens([public(RSA, how).decode()], life_seconds=LIFE_S, clock_ms=Clock())
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(4096, True), (4097, False)])
+def test_a_token_is_read_up_to_4_kib(reader: AccessTokens, forge: Forge, length: int, *, is_read: bool) -> None:
+    header, claims = json.dumps(forge.header).encode(), json.dumps(forge.claims).encode()
+    # What a blank adds is one or two characters, so that both parts together come to any length.
+    tokens = (
+        forge.sign_bytes(header + b" " * blanks, claims + b" " * padding)
+        for blanks in range(3)
+        for padding in range(2000, 3000)
+    )
+    token = next(token for token in tokens if len(token) == length)
+    if is_read:
+        assert reader.decode(token).user_id == USER
+    else:
+        check_invalid(reader, token)
 
 
 def _could_be_ours(claims: dict[str, Any]) -> bool:
