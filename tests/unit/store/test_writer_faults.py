@@ -86,6 +86,7 @@ async def test_an_outage_is_no_fault_of_one_message_and_nothing_is_tried_again(s
         async with scene.one_batch():
             appends = [scene.submit(ada, room)]
             appends += [scene.submit(ada, room, message_id=known.message_id) for _ in range(good_selects // 2)]
+            appends += [scene.submit(ada, room)]
             faulty.failing_once = {"SELECT": good_selects}
         await scene.hears(len(appends))
     assert {outcome(append) for append in appends} == {UNAVAILABLE}
@@ -106,6 +107,16 @@ async def test_an_outage_that_a_job_meets_is_everybodys(scene: Scene) -> None:
             await job
     assert outcome(append) is UNAVAILABLE
     assert len(await scene.log(room)) == 1
+
+
+async def test_a_transaction_that_sqlite_has_ended_does_not_hide_why(scene: Scene) -> None:
+    def failing(_unit: Unit) -> None:
+        scene.store._writer._db.execute("ROLLBACK")  # as SQLite does when the disk is full
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with capture_logs() as logs, pytest.raises(ChatError, match="unavailable"):
+        await scene.store.write(failing)
+    assert [str(log["exc_info"]) for log in logs] == ["database or disk is full"]
 
 
 async def test_text_that_no_database_can_hold_fails_alone_too(scene: Scene) -> None:
