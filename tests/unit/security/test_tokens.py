@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -64,6 +65,12 @@ def test_a_token_says_who_which_session_and_until_when() -> None:
     assert claims.issued_at_ms == START_S * 1000
     assert claims.expires_at_ms == expires_at_ms == (START_S + 900) * 1000
     assert claims.token_id != tokens().decode(tokens().issue(USER, SESSION)[0]).token_id
+
+
+def test_a_token_names_its_kind_its_issuer_and_whom_it_is_for() -> None:
+    header, claims = header_of(tokens()), claims_of(tokens())
+    assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
+    assert (claims["iss"], claims["aud"]) == ("chat", "chat")
 
 
 def test_the_test_forges_what_would_be_believed() -> None:
@@ -314,6 +321,17 @@ class TestDevelopmentSecret:
         assert all(process.returncode == 0 for process in started)
         assert len(list(tmp_path.iterdir())) == 1
 
+    def test_nobody_else_can_read_it_while_it_is_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        modes: list[int] = []
+
+        def link(draft: Path, path: Path) -> None:
+            modes.append(stat.S_IMODE(draft.stat().st_mode))
+            draft.rename(path)
+
+        monkeypatch.setattr(os, "link", link)
+        load_or_create_secret(tmp_path)
+        assert modes == [0o600]
+
     def test_who_comes_second_takes_the_secret_of_the_first(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -343,4 +361,4 @@ class TestDevelopmentSecret:
         path.write_text(text)
         with pytest.raises(ValueError, match="holds no secret") as caught:
             load_or_create_secret(tmp_path)
-        assert str(path) in str(caught.value)
+        assert str(caught.value) == f"{path} holds no secret of at least 32 bytes"

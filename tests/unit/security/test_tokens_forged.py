@@ -209,6 +209,13 @@ def test_a_token_of_the_first_second_of_1970_has_expired_and_is_no_forgery(reade
     assert caught.value.code is ErrorCode.TOKEN_EXPIRED
 
 
+@pytest.mark.parametrize(("issued", "expires"), [(-1, 1), (START_S + 9, START_S + 9)])
+def test_no_token_is_of_before_1970_or_has_no_life(
+    reader: AccessTokens, forge: Forge, issued: int, expires: int
+) -> None:
+    check_invalid(reader, forge.sign(claims={"iat": issued, "exp": expires}))
+
+
 @pytest.mark.parametrize("audience", [[AUDIENCE], [AUDIENCE, "another"]])
 def test_an_audience_of_several_is_not_ours(reader: AccessTokens, forge: Forge, audience: list[str]) -> None:
     """The library would be content to find us among them."""
