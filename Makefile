@@ -20,7 +20,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 ASYNCAPI := $(VENV)/asyncapi
 
-.PHONY: bench sabotage help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
+.PHONY: bench sabotage mutants help run install test check test-all coverage-units fix lock image-lint asyncapi-lint clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-all: $(DEV) ## Run every test but the sabotages, also the long ones, and me
 
 sabotage: $(DEV) ## Take each defence away and see its tests fail (ten minutes and more)
 	@$(BIN)/pytest -q -n 3 tests/sabotage $(ARGS)
+
+mutants: $(DEV) ## Put small faults into the modules that matter most, and see their tests fail (takes long)
+	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
 coverage-units: $(DEV) ## Measure what the tests of each module run of it
 	@$(BIN)/coverage erase
