@@ -17,7 +17,8 @@ import pytest
 
 from tests.support.described import operations
 from tests.support.fixtures import MakePerson, MakeServer
-from tests.support.server import REPOSITORY, ServerProcess
+from tests.support.processes import REPOSITORY
+from tests.support.server import ServerProcess
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 

@@ -57,7 +57,7 @@ async def test_after_its_end_nobody_waits(room: Room) -> None:
 
 async def test_it_is_idle_while_nobody_is_in_the_room_and_nothing_is_read(room: Room) -> None:
     was_idle = {"before it begins": room.dispatcher.is_idle}
-    room.dispatcher.activate(0, 1)
+    room.dispatcher.activate(0)
     was_idle["with nobody"] = room.dispatcher.is_idle
     room.dispatcher.add(room.ada)
     was_idle["with ada"] = room.dispatcher.is_idle
