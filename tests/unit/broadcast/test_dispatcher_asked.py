@@ -78,6 +78,14 @@ async def test_what_is_above_its_head_is_still_to_come(room: Room) -> None:
     assert [room.dispatcher.will_deliver(seq) for seq in (3, 4, 5)] == [False, False, True]
 
 
+async def test_every_recount_makes_each_answer_before_it_out_of_date(room: Room) -> None:
+    answers = [room.dispatcher.recounts]
+    for _ in range(3):
+        room.dispatcher.recount()
+        answers.append(room.dispatcher.recounts)
+    assert len(set(answers)) == len(answers)
+
+
 async def test_a_connection_and_its_room_know_of_each_other(room: Room) -> None:
     room.begin()
     assert room.ada in room.dispatcher

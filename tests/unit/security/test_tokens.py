@@ -85,7 +85,9 @@ def test_a_token_ends_with_the_second_of_exp() -> None:
     clock.now_ms = expires_at_ms - 1
     assert issuer.decode(token).user_id == USER
     clock.now_ms = expires_at_ms
-    assert code_of(issuer, token) is ErrorCode.TOKEN_EXPIRED
+    with pytest.raises(ChatError) as caught:
+        issuer.decode(token)
+    assert (caught.value.code, caught.value.user_id) == (ErrorCode.TOKEN_EXPIRED, USER)
 
 
 def test_an_expired_forgery_is_invalid_rather_than_expired() -> None:
