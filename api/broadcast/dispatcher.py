@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from api import log_events
 from api.broadcast.base import Connection, Origin
 from api.broadcast.stats import NodeStats
+from api.broadcast.wire import PreparedFrame
 from api.domain.errors import ChatError, ErrorCode
 from api.domain.events import DEPARTURES, Event, EventType
 from api.protocol import frames
 from api.protocol.codec import encode
+
+EXPRESS_CONNECTIONS_MAX = 100
+"""Rooms with more connections than these wait for those with fewer, where both have something to send."""
 
 REFILL_LIMIT = 200
 REFILL_RETRY_S = 0.5
@@ -190,14 +194,20 @@ class Dispatcher:
             self._wake()
 
     def _show(self, event: Event) -> None:
-        frame = encode(frames.event_object(event))
+        frame = PreparedFrame(encode(frames.event_object(event)))
         concerned = event.joiner or event.leaver
         message = event.message if event.type is EventType.MESSAGE_CREATED else None
         origin = None if message is None else self._origins.pop(message.id, None)
         sender = None if origin is None else origin.connection
-        for connection in self._connections:
-            if connection is not sender and (concerned is None or connection.user.id != concerned.id):
-                connection.outbox.push(frame)
+        is_bulk = len(self._connections) > EXPRESS_CONNECTIONS_MAX
+        if concerned is None:
+            for connection in self._connections:
+                if connection is not sender:
+                    connection.outbox.push(frame, is_bulk=is_bulk)
+        else:
+            for connection in self._connections:
+                if connection.user.id != concerned.id:
+                    connection.outbox.push(frame, is_bulk=is_bulk)
         if origin is not None and message is not None:
             origin.settle(message, duplicate=False)
         self._stats.deliveries += len(self._connections)

@@ -18,6 +18,12 @@ NOBODYS: Ending = Ending(1006, "", "nobody")
 """The line was lost: no close frame came (RFC 6455 §7.1.5)."""
 
 
+class PreparedFrame(bytes):
+    """A payload that many connections get. The wire that frames it first keeps the frame for all the others."""
+
+    framed: bytes | None = None
+
+
 class Sink(Protocol):
     """What takes a connection's messages; every call comes from the event loop and must not block."""
 

@@ -13,7 +13,7 @@ from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from api.broadcast.wire import NOBODYS, Ending, Sink
-from api.server.framing import ping_frame, text_frame_header
+from api.server.framing import ping_frame, text_frame
 from api.server.handshake import HandshakeProtocol
 from api.server.tcp import LINGER_S, set_socket_options
 
@@ -61,10 +61,10 @@ class ChatWebSocketProtocol(HandshakeProtocol):
         """Send each payload as one text frame, by one write of the transport; nothing once the connection ends."""
         if self.close_sent or self.transport.is_closing():
             return
-        parts: list[bytes] = []
-        for payload in payloads:
-            parts += (text_frame_header(len(payload)), payload)
-        self.transport.write(b"".join(parts))
+        if len(payloads) == 1:
+            self.transport.write(text_frame(payloads[0]))
+        else:
+            self.transport.write(b"".join(map(text_frame, payloads)))
 
     @property
     def is_writable(self) -> bool:

@@ -56,6 +56,7 @@ class SocketConnection:
         self.bytes_in = 0
         self.outbox = Outbox(
             wire,
+            parts.flusher,
             frames_max=parts.outbox_frames,
             bytes_max=parts.outbox_bytes,
             on_overflow=self._overflow,

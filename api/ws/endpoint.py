@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from api import log_events
+from api.broadcast.flusher import Flusher
 from api.broadcast.wire import Wire
 from api.dependencies import client_address, resources_of
 from api.domain.errors import ChatError, ErrorCode, not_found
@@ -70,6 +71,7 @@ class SocketEndpoint:
         self._slots = slots
         self._handshake_limits = handshake_limits
         self._message_limits = message_limits
+        self._flusher = Flusher()
         self._parse = partial(parse_command, command_adapter(), KNOWN_TYPES)
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -220,6 +222,7 @@ class SocketEndpoint:
         return ConnectionParts(
             parse=self._parse,
             limits=self._message_limits,
+            flusher=self._flusher,
             context=CommandContext(resources.messages, resources.authenticator, resources.clock_ms),
             pace=self._settings.pace,
             outbox_frames=self._settings.outbox_frames,

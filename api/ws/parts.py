@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.broadcast.flusher import Flusher
 from api.broadcast.stats import NodeStats
 from api.middleware.rate_limit import MessageLimits
 from api.ws.commands import Command, CommandContext
@@ -18,6 +19,7 @@ class ConnectionParts:
 
     parse: Callable[..., Command]
     limits: MessageLimits
+    flusher: Flusher
     context: CommandContext
     pace: Pace
     outbox_frames: int

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from api.broadcast.flusher import Flusher
 from api.broadcast.outbox import Outbox
 from api.broadcast.wire import Sink
 from api.domain.errors import ChatError
@@ -64,6 +65,7 @@ class RecordingConnection:
         self.wire = RecordingWire()
         self.outbox = Outbox(
             self.wire,
+            Flusher(),
             frames_max=frames_max,
             bytes_max=2**40,
             on_overflow=self._overflow,

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from api.broadcast.flusher import Flusher
 from api.broadcast.outbox import SMALL_ANSWER_BYTES, WRITE_BYTES_MAX, Outbox
 from tests.unit.broadcast.connections import RecordingWire
 
@@ -27,6 +28,7 @@ class Box:
         """Make an outbox of another size over the same wire."""
         return Outbox(
             self.wire,
+            Flusher(),
             frames_max=frames_max,
             bytes_max=bytes_max,
             on_overflow=self._overflow,

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from api.server.framing import text_frame_header
+from api.server.framing import text_frame
 from api.server.websocket import WRITE_HIGH_BYTES
 from tests.unit.server.fake_wire import HANDSHAKE, PING, PONG, FakeConnection, accept_and_park, client_frame, live
 
@@ -15,7 +15,7 @@ async def test_all_payloads_of_a_call_go_out_framed_in_one_write() -> None:
     connection = await live()
     payloads = [b"", b"a" * 125, b"b" * 126, b"c" * 65_535, b"d" * 65_536]
     connection.wire.write(payloads)
-    assert connection.transport.written == [b"".join(text_frame_header(len(p)) + p for p in payloads)]
+    assert connection.transport.written == [b"".join(text_frame(p) for p in payloads)]
 
 
 async def test_the_transport_asks_for_a_pause_above_64_kib() -> None:

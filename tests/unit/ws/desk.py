@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from api.broadcast.flusher import Flusher
 from api.broadcast.hub import Hub
 from api.broadcast.manager import BroadcastManager
 from api.broadcast.memory import MemoryBroker
@@ -141,6 +142,7 @@ class Desk:
         parts = ConnectionParts(
             parse=partial(parse_command, command_adapter(), KNOWN_TYPES),
             limits=limits or MessageLimits(messages=None, history=None, commands=None, stats=self.stats),
+            flusher=Flusher(),
             context=CommandContext(self.messages, self.authenticator, self.scene.clock),
             pace=PACE,
             outbox_frames=frames_max,
