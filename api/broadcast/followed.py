@@ -1,13 +1,14 @@
 """The rooms that this node follows: a dispatcher each, from the first connection to some time after the last."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from api.broadcast.base import Broker, OnHint, Origin
 from api.broadcast.dispatcher import Dispatcher
 from api.broadcast.stats import NodeStats
 from api.domain.events import Event
 from api.store.base import Store
+from api.store.gathering import Gathering
 
 
 class FollowedRooms:
@@ -38,6 +39,7 @@ class FollowedRooms:
         self._activations: dict[str, asyncio.Task[Dispatcher]] = {}
         # Those that the last check found idle.
         self._idle: set[Dispatcher] = set()
+        self._last_seqs = Gathering(self._read_last_seqs)
 
     def __len__(self) -> int:
         """Count the rooms."""
@@ -94,12 +96,18 @@ class FollowedRooms:
         self._dispatchers[room_id] = dispatcher
         try:
             await self._broker.subscribe(room_id, self._on_hint)
-            last_seq, _member_count = await self._store.read(lambda snapshot: snapshot.rooms.head(room_id))
+            last_seq = await self._last_seqs.get(room_id)
+            if last_seq is None:
+                raise LookupError(f"no room {room_id}")
         except BaseException:
             self._unfollow(dispatcher)
             raise
         dispatcher.activate(last_seq)
         return dispatcher
+
+    async def _read_last_seqs(self, room_ids: Sequence[str]) -> dict[str, int]:
+        heads = await self._store.read(lambda snapshot: snapshot.rooms.heads(room_ids))
+        return {room_id: last_seq for room_id, (last_seq, _member_count) in heads.items()}
 
     def _unfollow(self, dispatcher: Dispatcher) -> None:
         del self._dispatchers[dispatcher.room_id]

@@ -6,7 +6,7 @@ user has changed since the look: then look again. So nothing falls between the s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from api import log_events
@@ -16,6 +16,7 @@ from api.broadcast.hub import Hub
 from api.domain.models import Room
 from api.protocol import frames
 from api.store.base import Store
+from api.store.gathering import Gathering
 
 ADMISSION_WAIT_S = 1.0
 
@@ -34,6 +35,7 @@ class Joining:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         # At which version of a user's rooms all of his live connections were in all of them, or will be.
         self._rooms_versions: dict[str, int] = {}
+        self._rooms = Gathering(self._read_rooms)
 
     async def join(
         self,
@@ -57,12 +59,7 @@ class Joining:
             while True:
                 self._connections[connection] = False
                 await check()
-                rooms, version = await self._store.read(
-                    lambda snapshot: (
-                        snapshot.rooms.joined(user_id),
-                        snapshot.users.rooms_versions([user_id]).get(user_id, 0),
-                    )
-                )
+                rooms, version = await self._rooms.get(user_id) or ([], 0)
                 dispatchers = [await self._followed.follow(room.id) for room in rooms]
                 for room, dispatcher in zip(rooms, dispatchers, strict=True):
                     await dispatcher.reach(room.last_seq)
@@ -116,6 +113,12 @@ class Joining:
             for room_id in room_ids:
                 if any(c.is_live and room_id not in c.room_ids for c in self._hub.of_user(user_id)):
                     self.user_joined(user_id, room_id)
+
+    async def _read_rooms(self, user_ids: Sequence[str]) -> dict[str, tuple[list[Room], int]]:
+        rooms, versions = await self._store.read(
+            lambda snapshot: (snapshot.rooms.joined_by(user_ids), snapshot.users.rooms_versions(user_ids))
+        )
+        return {user_id: (theirs, versions.get(user_id, 0)) for user_id, theirs in rooms.items()}
 
     async def _admit(self, user_id: str, room_id: str) -> None:
         key = (user_id, room_id)

@@ -9,6 +9,7 @@ from api.domain.errors import ChatError, ErrorCode
 from api.domain.models import User, UserStatus
 from api.security.tokens import AccessTokens
 from api.store.base import Store
+from api.store.gathering import Gathering
 from api.store.parts import in_parts
 from api.store.sessions import SessionRecord
 
@@ -60,6 +61,7 @@ class Authenticator:
         # Counts the invalidations: what was read before one of them may be out of date, and is not kept.
         self._generation = 0
         self._used_at_ms: dict[str, int] = {}
+        self._records = Gathering(self._read_some)
 
     async def authenticate(self, token: str | None) -> Principal:
         """Say whose access token this is.
@@ -84,13 +86,17 @@ class Authenticator:
         now_ms = self._clock_ms()
         if expires_at_ms <= now_ms:
             raise ChatError(ErrorCode.TOKEN_EXPIRED, "The access token has expired.")
-        record = self._cached(session_id) or await self._read(session_id)
+        record = self._cached(session_id) or await self._records.get(session_id)
         found = _user_or_fault(record, now_ms)
         if isinstance(found, ErrorCode):
             user_id = None if record is None else record.user.id
             raise ChatError(found, _FAULTS[found], user_id=user_id)
         self._used_at_ms[session_id] = now_ms
         return Principal(found, session_id, expires_at_ms)
+
+    async def look_again(self, session_id: str) -> User | ErrorCode:
+        """Look at one session anew, past the cache: its user, or why it has ended."""
+        return _user_or_fault(await self._records.get(session_id), self._clock_ms())
 
     async def recheck(self, session_ids: Collection[str]) -> dict[str, User | ErrorCode]:
         """Look at sessions anew, past the cache: the user of each that lives, or why it has ended."""
@@ -125,9 +131,6 @@ class Authenticator:
         if found is None or self._monotonic() - found[1] >= self._cache_seconds:
             return None
         return found[0]
-
-    async def _read(self, session_id: str) -> SessionRecord | None:
-        return (await self._read_some([session_id])).get(session_id)
 
     async def _read_many(self, session_ids: Collection[str]) -> dict[str, SessionRecord]:
         records: dict[str, SessionRecord] = {}

@@ -12,6 +12,8 @@ from api.store.tables import events, members, rooms
 
 UNREAD_MAX = 100
 
+_AS_SEEN = (*rooms.c, members.c.role, members.c.read_seq, members.c.joined_at_ms)
+
 
 class RoomRows:
     """The rooms of one transaction. Deleted rooms are found by nobody."""
@@ -51,6 +53,20 @@ class RoomRows:
         """List the rooms of a user in the order of their ids, behind `after_id`."""
         query = _rooms_as_seen_by(user_id).where(members.c.user_id.is_not(None))
         return self._page(query, after_id, limit)
+
+    def joined_by(self, user_ids: Sequence[str]) -> dict[str, list[Room]]:
+        """List all rooms of several users, each user's in the order of their ids."""
+        found: dict[str, list[Room]] = {user_id: [] for user_id in user_ids}
+        for part in in_parts(user_ids):
+            query = (
+                select(members.c.user_id, *_AS_SEEN, _unread_count(members.c.user_id).label("unread_count"))
+                .join_from(members, rooms, members.c.room_id == rooms.c.id)
+                .where(members.c.user_id.in_(part), rooms.c.deleted_at_ms.is_(None))
+                .order_by(rooms.c.id)
+            )
+            for row in self._connection.execute(query).mappings():
+                found[row["user_id"]].append(_room(row))
+        return found
 
     def public(self, user_id: str, *, after_id: str | None, limit: int) -> list[Room]:
         """List the public rooms in the order of their ids, behind `after_id`."""
@@ -117,13 +133,13 @@ def _public_key(room: RoomInfo) -> str | None:
 def _rooms_as_seen_by(user_id: str, *, with_unread: bool = True) -> Select[Any]:
     unread_count = _unread_count(user_id) if with_unread else null()
     return (
-        select(rooms, members.c.role, members.c.read_seq, members.c.joined_at_ms, unread_count.label("unread_count"))
+        select(*_AS_SEEN, unread_count.label("unread_count"))
         .join_from(rooms, members, and_(members.c.room_id == rooms.c.id, members.c.user_id == user_id), isouter=True)
         .where(rooms.c.deleted_at_ms.is_(None))
     )
 
 
-def _unread_count(user_id: str) -> ColumnElement[int]:
+def _unread_count(user_id: str | ColumnElement[str]) -> ColumnElement[int]:
     # In the words of the index `ix_events_unread`, which SQLite takes only for a query that repeats them.
     unread = (
         select(events.c.seq)

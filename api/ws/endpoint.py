@@ -178,7 +178,7 @@ class SocketEndpoint:
         self, connection: SocketConnection, resources: Resources, admission: Admission, websocket: WebSocket
     ) -> None:
         async def check() -> None:
-            found = (await resources.authenticator.recheck([connection.session_id]))[connection.session_id]
+            found = await resources.authenticator.look_again(connection.session_id)
             if isinstance(found, ErrorCode):
                 raise ChatError(found, "The session has ended.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.server.framing import ping_frame, text_frame_header
+from api.broadcast.wire import PreparedFrame
+from api.server.framing import ping_frame, text_frame, text_frame_header
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,13 @@ from api.server.framing import ping_frame, text_frame_header
 )
 def test_a_text_frame_has_the_shortest_length_and_no_mask(length: int, header: bytes) -> None:
     assert text_frame_header(length) == header
+
+
+def test_what_many_connections_get_is_framed_once() -> None:
+    prepared = PreparedFrame(b"event")
+    frame = text_frame(prepared)
+    assert frame == text_frame(b"event") == b"\x81\x05event"
+    assert text_frame(prepared) is frame
 
 
 def test_a_ping_carries_its_payload() -> None:
