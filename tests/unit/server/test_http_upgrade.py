@@ -114,4 +114,4 @@ async def test_an_upgrade_in_http_1_0_is_a_plain_request_and_the_last() -> None:
     answer = await house.receive(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"), client_frame(TEXT, b"first"))
     assert answer.startswith(b"HTTP/1.1 204 ")
     assert house.asked == ["http"]
-    assert house.transport.is_closing()
+    assert house.transport.has_written_eof
