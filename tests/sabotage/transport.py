@@ -14,7 +14,9 @@ _RUNNER: Final = "api/server/runner.py"
 
 _ON_ADMISSION: Final = "tests/unit/ws/test_handshake.py"
 _ON_BODIES: Final = "tests/unit/middleware/test_bodies.py"
+_MADE_TO_LOOK: Final = "test_a_client_that_looks_for_an_answer_only_when_it_cannot_send_is_made_to_look"
 _ON_HTTP: Final = "tests/unit/server/test_http.py"
+_ON_LINGERING: Final = f"{_ON_HTTP}::test_who_sends_on_behind_the_last_answer_is_read_for_a_moment_and_within_a_bound"
 _ON_NO_REQUESTS: Final = "tests/server/test_unreadable_requests.py"
 _ON_AMBIGUITY: Final = "tests/server/test_ambiguous_requests.py"
 _ON_CALLERS: Final = "tests/architecture/test_one_caller.py"
@@ -67,6 +69,24 @@ TOPIC: Final = Topic(
                 )
             ],
             [f"{_ON_HTTP}::test_at_the_servers_end_a_request_that_is_still_on_its_way_is_refused"],
+        ),
+        Sabotage(
+            ["11"],
+            "cut a client off while it still sends, so that it never sees why",
+            [
+                Edit(
+                    "api/server/http.py",
+                    "            self.transport.write_eof()\n",
+                    "            self.transport.close()\n",
+                )
+            ],
+            [_ON_LINGERING],
+        ),
+        Sabotage(
+            ["11"],
+            "read behind the answer as long as somebody sends",
+            [Edit("api/server/http.py", "if self._dropped_bytes > LINGER_BYTES:", "if self._dropped_bytes < 0:")],
+            [_ON_LINGERING, f"{_ON_NO_REQUESTS}::{_MADE_TO_LOOK}"],
         ),
         Sabotage(
             ["11"],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import time
 
 import httpx2
@@ -111,7 +113,6 @@ async def test_a_form_that_cannot_be_read_is_a_validation_error(
 
 @pytest.mark.wire("too_large")
 async def test_chunks_without_end_are_refused_and_the_connection_ends(server: ServerProcess) -> None:
-    """Nor does the server take them without end: such a client reads only when it cannot send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     began = time.monotonic()
@@ -120,7 +121,7 @@ async def test_chunks_without_end_are_refused_and_the_connection_ends(server: Se
         part = b"x" * 16_384
         while True:
             writer.write(b"%x\r\n%b\r\n" % (len(part), part))
-            await writer.drain()  # which gives way to nobody as long as the socket takes it
+            await writer.drain()
 
     sending = asyncio.create_task(send())
     async with asyncio.timeout(10):
@@ -131,6 +132,22 @@ async def test_chunks_without_end_are_refused_and_the_connection_ends(server: Se
     assert response.headers["Connection"] == "close"
     assert time.monotonic() - began < 5
     writer.close()
+
+
+async def test_a_client_that_looks_for_an_answer_only_when_it_cannot_send_is_made_to_look(
+    server: ServerProcess,
+) -> None:
+    """Read as long as it sends, it would be reset without having seen a word."""
+
+    def send_until_full() -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=1) as link:
+            link.sendall(b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    link.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+            return link.recv(65_536)
+
+    assert (await asyncio.to_thread(send_until_full)).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_has_no_effect(
