@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from tests.support.fixtures import SPECIAL, MakePerson, MakeRoom, MakeServer, TokenOf
 from tests.support.people import Person, new_person, plain_token
@@ -27,7 +28,10 @@ def pytest_configure() -> None:
     """Keep what tests write in memory where there is plenty: waiting for the disk was a third of their time.
 
     What a killed process had written stays either way; only a power cut, which no test makes, tells the two apart.
+    Nor does a busy machine fail a search.
     """
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

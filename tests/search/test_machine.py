@@ -54,7 +54,7 @@ def search(ground: Ground, *phases: Phase, examples: int, steps: int) -> None:
 
 
 def test_the_server_says_what_the_model_says(ground: Ground) -> None:
-    search(ground, examples=7, steps=100)
+    search(ground, examples=4, steps=100)
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jose import jwt
 
@@ -24,8 +24,6 @@ from tests.support.accounts import START_MS, Clock
 SECRET = "an old secret of this test, thirty-two bytes"
 NEW_SECRET = "a new secret of this test, thirty-two bytes"
 USER, SESSION = "01980000-0000-7000-8000-00000000000a", "01980000-0000-7000-8000-00000000000b"
-# That a machine has much to do is no fault of a token.
-PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 START_S = START_MS // 1000
 
 
@@ -225,13 +223,11 @@ def test_long_tokens_are_refused_unread() -> None:
     assert code_of(issuer, forge(header_of(issuer), claims)) is ErrorCode.INVALID_TOKEN
 
 
-@PATIENTLY
 @given(token=st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", fullmatch=True))
 def test_nothing_makes_decoding_fail_otherwise(token: str) -> None:
     assert code_of(tokens(), token) is ErrorCode.INVALID_TOKEN
 
 
-@PATIENTLY
 @given(position=st.integers(0, 10_000), replacement=st.sampled_from("AQgw_-.=~ \n"))
 def test_a_changed_character_anywhere_breaks_a_token(position: int, replacement: str) -> None:
     token = tokens().issue(USER, SESSION)[0]

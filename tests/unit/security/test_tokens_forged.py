@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jose import jwk, jwt
 from jose.exceptions import JWKError
@@ -34,8 +34,6 @@ USER, SESSION = "01980000-0000-7000-8000-00000000000a", "01980000-0000-7000-8000
 LIFE_S: Final = 900
 START_S: Final = START_MS // 1000
 IDS: Final = ("sub", "sid", "jti")
-# That a machine has much to do is no fault of a token.
-PATIENTLY: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES: Final = ("iss", "aud", *IDS, "iat", "exp")
 
 RSA: Final = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -160,7 +158,6 @@ VALUES: Final = (
 )
 
 
-@PATIENTLY
 @given(claim=st.sampled_from(NAMES), value=VALUES)
 def test_a_claim_that_is_not_what_we_write_is_not_believed(
     reader: AccessTokens, forge: Forge, claim: str, value: object
@@ -181,7 +178,6 @@ def test_a_claim_that_is_not_what_we_write_is_not_believed(
     assert code == wanted
 
 
-@PATIENTLY
 @given(kept=st.sets(st.sampled_from(NAMES)).filter(lambda kept: len(kept) < len(NAMES)))
 def test_without_all_its_claims_a_token_says_nothing(reader: AccessTokens, forge: Forge, kept: set[str]) -> None:
     claims = json.dumps({name: forge.claims[name] for name in kept}).encode()
