@@ -165,7 +165,7 @@ class PeopleMoves(Moves):
 
     @move(pick=PICK, is_about_role=YES)
     def administer(self, *, pick: int, is_about_role: bool) -> None:
-        """Suspend or let in again, promote or demote, on the command line."""
+        """Suspend, and be refused, or let in again, promote or demote, on the command line."""
         user, world = self.user(pick), self.world
         if user.is_deleted or world.state.changes_left == 0:
             return
@@ -180,6 +180,7 @@ class PeopleMoves(Moves):
             self.ground.administer(user, Administration.suspend)
             world.people.suspend(user)
             world.check_closed()
+            self.log_in_as(user, user.password)
 
 
 def _pair(session: Session, token: RefreshToken) -> Json:

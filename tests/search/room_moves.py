@@ -24,6 +24,13 @@ class RoomMoves(Moves):
         """Make a room."""
         self._make(self.actor(pick), f"{name} {self.world.mark}", topic, is_public=is_public)
 
+    @move(pick=PICK)
+    def make_one_room_too_many(self, *, pick: int) -> None:
+        """Make rooms up to the limit, and one more; by chance hardly anybody is ever in so many."""
+        session, state = self.actor(pick), self.world.state
+        for _ in range(state.rooms_max - len(state.rooms_of(session.user)) + 1):
+            self.make_room_of(session, is_public=False)
+
     def _make(self, session: Session, name: str, topic: str, *, is_public: bool) -> None:
         self.world.rest(
             session,
