@@ -70,7 +70,7 @@ lock: $(DEV) ## Resolve the dependencies anew after pyproject.toml changed (ARGS
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) $(ARGS) --group bench --constraints requirements.lock --output-file requirements-bench.lock
 
-bench: $(BENCH) ## Measure this server beside its peers (needs two cores, twenty minutes, nothing else running)
+bench: $(BENCH) ## Measure this server beside its peers (needs two cores and nothing else running)
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the environment and what the tools leave behind; the data folder stays
